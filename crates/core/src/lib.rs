@@ -1,0 +1,13 @@
+//! The nouns and rules of Hookswitch, pure: no runtime, no SQL, no HTTP, no clock, no randomness.
+//!
+//! Start with `event`, `subscription` and `delivery`; `catalogue`, `filter` and `matching` say which
+//! subscription wants which event; `envelope` and `signature` say what goes over the wire. Anything
+//! that waits, stores or sends lives in another crate.
+
+pub mod clock;
+pub mod delivery;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod retry;
+pub mod subscription;

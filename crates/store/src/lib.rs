@@ -1,0 +1,15 @@
+//! The only room that speaks SQL: what the rest of the product may ask of storage, as traits with
+//! documented contracts, and the stores that keep them.
+//!
+//! - `log`: events, deliveries, attempts; the hot path and its recovery.
+//! - `directory`: accounts, extensions, users, apps, sessions and tokens.
+//! - `subscriptions`: subscriptions and the texts of their filters.
+//! - `sqlite`: the embedded store. `conformance` is the suite that every store passes.
+//!
+//! Nothing here matches, sends, waits for a retry or knows HTTP.
+
+pub mod error;
+pub mod log;
+pub mod sqlite;
+
+pub use error::StoreError;

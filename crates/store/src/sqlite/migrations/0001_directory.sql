@@ -1,0 +1,1 @@
+-- accounts, extensions, users, apps, sessions, tokens
