@@ -8,6 +8,8 @@ pub mod clock;
 pub mod delivery;
 pub mod event;
 pub mod id;
+pub mod lifetime;
 pub mod limits;
+pub mod reminder;
 pub mod retry;
 pub mod subscription;

@@ -1,14 +1,18 @@
 //! A subscription: who wants which events, by which transport, until when.
 //!
-//! The nouns and the pure rules (lifetimes, what a PUT means) live here; storing them is the store's
-//! work, speaking the wire format the server's.
+//! The nouns live here. How long one lives and what a PUT means is in `lifetime`, what reminders it may
+//! have in `reminder`; storing it is the store's work, speaking the wire format the server's.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::WallTime;
+use crate::delivery::EndReason;
 use crate::id::{AccountId, AppNo, ExtensionId, FilterNo, SubscriptionId, SubscriptionNo};
+use crate::lifetime::Lifetimes;
 
 /// Through which door it was made; ids are not shared between the doors (contract.md §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,9 +38,9 @@ pub struct BlacklistedData {
     pub reason: String,
 }
 
-/// How and where to deliver. Immutable after creation, but for the webhook's secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+/// How and where to deliver. It is made with the subscription and never changes: a PUT has no way to
+/// name another one.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     Webhook {
         /// Byte for byte as it was given: bots find their subscriptions by it.
@@ -47,21 +51,33 @@ pub enum Target {
 }
 
 impl Target {
+    /// As it is written in `transportType`, and in the store.
     pub fn transport_name(&self) -> &'static str {
         match self {
             Self::Webhook { .. } => "WebHook",
         }
     }
 
-    pub fn default_lifetime(&self) -> Duration {
+    /// Those of the product; an operator's settings may say otherwise.
+    pub fn lifetimes(&self) -> Lifetimes {
         match self {
-            Self::Webhook { .. } => Duration::from_secs(604_800),
+            Self::Webhook { .. } => Lifetimes::WEBHOOK,
         }
     }
+}
 
-    pub fn longest_lifetime(&self) -> Duration {
+/// Without the secrets, so that a log line cannot give them away.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Webhook { .. } => Duration::from_secs(315_360_000),
+            Self::Webhook {
+                address,
+                verification_token,
+            } => f
+                .debug_struct("Webhook")
+                .field("address", address)
+                .field("has_verification_token", &verification_token.is_some())
+                .finish(),
         }
     }
 }
@@ -71,6 +87,24 @@ impl Target {
 pub struct SubscribedFilter {
     pub no: FilterNo,
     pub text: String,
+}
+
+/// A filter that was asked for together with others and not granted (contract.md §3.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisabledFilter {
+    /// As resolved: `~` replaced.
+    pub text: String,
+    /// A code, e.g. `SUB-412`.
+    pub reason: String,
+    pub message: String,
+}
+
+/// Whose subscriptions: those of one user, made with one app. Another user or app does not see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    pub account: AccountId,
+    pub extension: ExtensionId,
+    pub app: AppNo,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +121,9 @@ pub struct Subscription {
     pub expires_at: WallTime,
     /// What was asked for, clamped; a renewal gives it again.
     pub lifetime: Duration,
+    /// In the order given, without duplicates; never empty.
     pub filters: Vec<SubscribedFilter>,
+    pub disabled: Vec<DisabledFilter>,
     pub target: Target,
 }
 
@@ -100,4 +136,16 @@ impl Subscription {
     pub fn is_expired(&self, now: WallTime) -> bool {
         self.expires_at <= now
     }
+}
+
+/// Who must hear of every change at once: the matching index and the lanes.
+///
+/// A call comes after the change is durable and before its request is answered, so that a create
+/// answered before a publish is matched, and a delete answered before is not (D15). The calls about one
+/// subscription come in the order of its changes. They must not block.
+pub trait SubscriptionChanges: Send + Sync + 'static {
+    fn added(&self, subscription: Arc<Subscription>);
+    /// Its filters, expiry or status are now these.
+    fn replaced(&self, subscription: Arc<Subscription>);
+    fn removed(&self, subscription: SubscriptionNo, reason: EndReason);
 }
