@@ -13,3 +13,4 @@ pub mod limits;
 pub mod reminder;
 pub mod retry;
 pub mod subscription;
+pub mod vault;

@@ -1,0 +1,270 @@
+//! Every setting of the program: its name, meaning, default and form, in one place.
+//!
+//! The `settings!` blocks below are the only list. A setting is read from the TOML file, its environment
+//! twin (`HOOKSWITCH_` and the key in capitals, dots as underscores) or a flag; a flag beats the
+//! environment, the environment beats the file. All mistakes are reported together, unknown keys too.
+//! To add a setting, add a line with its documentation; `describe` lists them for the generated reference.
+//!
+//! How layers are put together is in `layers`, how a value is written in `value`.
+
+mod layers;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hookswitch_core::limits;
+
+pub use layers::{ConfigError, Layers, Setting};
+pub use value::{Size, Value};
+
+/// Makes a struct of settings from documented lines `name: type = default;`, its reader and its listing.
+/// Fields of the form `name: Section` (no default) are tables of their own.
+macro_rules! settings {
+    ($(#[doc = $about:literal])+ $name:ident in $table:literal {
+        $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $default:expr; )*
+        $( tables { $( $(#[doc = $subdoc:literal])+ $sub:ident : $subtype:ty; )* } )?
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            $( $(#[doc = $doc])+ pub $field: $type, )*
+            $( $( $(#[doc = $subdoc])+ pub $sub: $subtype, )* )?
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $( $field: $default, )* $( $( $sub: <$subtype>::default(), )* )? }
+            }
+        }
+
+        impl $name {
+            fn read(layers: &mut Layers) -> Self {
+                let default = Self::default();
+                Self {
+                    $( $field: layers.take(&key($table, stringify!($field)), default.$field), )*
+                    $( $( $sub: <$subtype>::read(layers), )* )?
+                }
+            }
+
+            fn describe_into(list: &mut Vec<Setting>) {
+                let default = Self::default();
+                $( list.push(Setting {
+                    key: key($table, stringify!($field)),
+                    about: concat!($($doc, "\n"),+).trim_end(),
+                    form: <$type as Value>::FORM,
+                    default: default.$field.written(),
+                }); )*
+                let _ = default;
+                $( $( <$subtype>::describe_into(list); )* )?
+            }
+        }
+    };
+}
+
+settings! {
+    /// Everything an operator can set.
+    Settings in "" {
+        /// Address and port of the one listener; port 0 picks a free one.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// The data folder.
+        data: PathBuf = PathBuf::from("./hookswitch-data");
+        /// Base of every absolute URL that is handed out. Without it: http:// and the listen address.
+        public_url: Option<String> = None;
+        /// Development mode: a demo account, `dev.env`, deliveries to loopback allowed, Host and Origin checked.
+        dev: bool = false;
+        /// Lets development mode listen on an address that is not loopback.
+        dev_remote: bool = false;
+        /// What PUT of a subscription renews: `seed` (without a body, or with the present filters) or `always-renew`.
+        put_semantics: PutSemantics = PutSemantics::Seed;
+        tables {
+            /// Logins and tokens.
+            sessions: Sessions;
+            /// Bounds on what requests may hold and accounts may keep.
+            limits: Limits;
+            /// Sending to subscribers.
+            delivery: Delivery;
+            /// Which private addresses deliveries may go to.
+            guard: Guard;
+        }
+    }
+}
+
+settings! {
+    /// Logins and tokens (`[sessions]`).
+    Sessions in "sessions" {
+        /// Default and longest life of an access token. A client may ask for less, down to ten minutes.
+        access_token_lifetime: Duration = Duration::from_secs(3600);
+        /// Life of a refresh token for which the client asked nothing.
+        refresh_token_lifetime: Duration = Duration::from_secs(604_800);
+        /// Longest life of a refresh token that a client may ask for.
+        refresh_token_longest: Duration = Duration::from_secs(2_592_000);
+        /// How long a used-up refresh token answers the same new pair while that pair is unused.
+        refresh_grace_unused: Duration = Duration::from_secs(3600);
+        /// How long it still does after the first use of the new pair.
+        refresh_grace_used: Duration = Duration::from_secs(10);
+        /// Sessions of one user with one app; a further login ends the oldest.
+        per_user_and_app: usize = limits::SESSIONS_PER_USER_AND_APP;
+        /// Rounds of PBKDF2-HMAC-SHA256 for new passwords.
+        password_rounds: u32 = 600_000;
+    }
+}
+
+settings! {
+    /// Bounds on what requests may hold and accounts may keep (`[limits]`).
+    Limits in "limits" {
+        /// Body of one event.
+        event_body: Size = Size(limits::EVENT_BODY_BYTES);
+        /// A publish request.
+        publish_request: Size = Size(limits::PUBLISH_REQUEST_BYTES);
+        /// Entries of one publish request.
+        publish_entries: usize = limits::PUBLISH_REQUEST_ENTRIES;
+        /// A request that makes or changes a subscription.
+        subscription_request: Size = Size(limits::SUBSCRIPTION_REQUEST_BYTES);
+        /// Any other request.
+        other_request: Size = Size(limits::OTHER_REQUEST_BYTES);
+        /// The head of a request.
+        request_head: Size = Size(limits::REQUEST_HEAD_BYTES);
+        /// One event filter.
+        filter: Size = Size(limits::FILTER_BYTES);
+        /// Event filters of one subscription.
+        filters_per_subscription: usize = limits::FILTERS_PER_SUBSCRIPTION;
+        /// Subscriptions of one user with one app.
+        subscriptions_per_user_and_app: usize = limits::SUBSCRIPTIONS_PER_USER_AND_APP;
+        /// Deliveries that may wait for one subscription; beyond, the oldest are exhausted.
+        backlog_deliveries: u64 = limits::BACKLOG_DELIVERIES;
+    }
+}
+
+settings! {
+    /// Sending to subscribers (`[delivery]`).
+    Delivery in "delivery" {
+        /// Within this time a webhook must answer the handshake (today's hosted platform: 3s).
+        handshake_within: Duration = limits::HANDSHAKE_WITHIN;
+        /// Within this time a webhook must answer a notification (today's hosted platform: 3s).
+        notification_within: Duration = limits::NOTIFICATION_WITHIN;
+        /// The same for conference endpoints.
+        conference_notification_within: Duration = limits::CONFERENCE_NOTIFICATION_WITHIN;
+        /// The longest Retry-After that is obeyed.
+        retry_after_obeyed: Duration = limits::RETRY_AFTER_OBEYED;
+        /// Attempts in flight for an endpoint at first.
+        in_flight_at_first: u32 = limits::IN_FLIGHT_AT_FIRST;
+        /// Attempts in flight for an endpoint at most.
+        in_flight_at_most: u32 = limits::IN_FLIGHT_AT_MOST;
+        /// How long a published uuid is remembered, so that a repeated publish is no second event.
+        idempotency_window: Duration = limits::IDEMPOTENCY_WINDOW;
+    }
+}
+
+settings! {
+    /// Which private addresses deliveries may go to (`[guard]`).
+    Guard in "guard" {
+        /// Subnets, such as `10.1.0.0/16`, that deliveries may go to although they are private.
+        allow: Vec<String> = Vec::new();
+    }
+}
+
+/// What a PUT of a subscription renews (D1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutSemantics {
+    Seed,
+    AlwaysRenew,
+}
+
+impl Value for PutSemantics {
+    const FORM: &'static str = "\"seed\" or \"always-renew\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "seed" => Ok(Self::Seed),
+            "always-renew" => Ok(Self::AlwaysRenew),
+            _ => Err(format!("must be {}", Self::FORM)),
+        }
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Self::Seed => "\"seed\"".into(),
+            Self::AlwaysRenew => "\"always-renew\"".into(),
+        }
+    }
+}
+
+impl Settings {
+    /// Puts the layers together. Every mistake of every layer is in the error.
+    pub fn load(mut layers: Layers) -> Result<Self, ConfigError> {
+        let settings = Self::read(&mut layers);
+        settings.check(&mut layers);
+        layers.finish(&Self::describe())?;
+        Ok(settings)
+    }
+
+    /// All settings in the order of this file.
+    pub fn describe() -> Vec<Setting> {
+        let mut list = Vec::new();
+        Self::describe_into(&mut list);
+        list
+    }
+
+    /// The base of every URL that is handed out, once the listener has its port; without a slash at the end.
+    pub fn base_url(&self, bound: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None if bound.ip().is_unspecified() => format!("http://127.0.0.1:{}", bound.port()),
+            None => format!("http://{bound}"),
+        }
+    }
+
+    /// What no single value shows.
+    fn check(&self, layers: &mut Layers) {
+        if self.dev && !self.dev_remote && !self.listen.ip().is_loopback() {
+            layers.reject(
+                "listen",
+                format!(
+                    "{} is not a loopback address; with --dev that needs --dev-remote",
+                    self.listen
+                ),
+            );
+        }
+        if let Some(url) = &self.public_url {
+            let parsed = url::Url::parse(url);
+            let good = parsed.is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+            });
+            if !good {
+                layers.reject(
+                    "public_url",
+                    format!("`{url}` is not an http or https URL without a query"),
+                );
+            }
+        }
+        let sessions = &self.sessions;
+        if sessions.access_token_lifetime < Duration::from_secs(600) {
+            layers.reject("sessions.access_token_lifetime", "must be at least 10m".into());
+        }
+        if sessions.refresh_token_lifetime > sessions.refresh_token_longest {
+            layers.reject(
+                "sessions.refresh_token_lifetime",
+                "must not exceed refresh_token_longest".into(),
+            );
+        }
+        if self.delivery.in_flight_at_first > self.delivery.in_flight_at_most {
+            layers.reject(
+                "delivery.in_flight_at_first",
+                "must not exceed in_flight_at_most".into(),
+            );
+        }
+    }
+}
+
+fn key(table: &str, field: &str) -> String {
+    if table.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{table}.{field}")
+    }
+}
+
+#[cfg(test)]
+mod tests;
