@@ -8,8 +8,10 @@
 //!
 //! Nothing here matches, sends, waits for a retry or knows HTTP.
 
+pub mod directory;
 pub mod error;
 pub mod log;
 pub mod sqlite;
+pub mod subscriptions;
 
 pub use error::StoreError;

@@ -5,4 +5,6 @@
 //! behind this layout.
 
 pub mod control;
+pub mod directory;
 mod migrations;
+pub mod subscriptions;
