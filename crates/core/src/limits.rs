@@ -14,6 +14,7 @@ pub const FILTERS_PER_SUBSCRIPTION: usize = 20_000;
 pub const SUBSCRIPTIONS_PER_USER_AND_APP: usize = 30;
 pub const SESSIONS_PER_USER_AND_APP: usize = 100;
 pub const VERIFICATION_TOKEN_BYTES: usize = 256;
+pub const WEBHOOK_ADDRESS_BYTES: usize = 2 * 1024;
 
 pub const BACKLOG_DELIVERIES: u64 = 100_000;
 /// Deliveries written in the accept commit; a larger fan-out is written in slices (design.md, Accept).

@@ -3,12 +3,15 @@
 //! A transport gets a finished message and says what came of it; it never sees the store, a
 //! subscription or a retry schedule. Today: `webhook` (sender, guard, handshake).
 
+pub mod webhook;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use hookswitch_core::delivery::AttemptReport;
+use hookswitch_core::id::AccountId;
 
 /// One notification, ready to send.
 #[derive(Clone, Debug)]
@@ -31,4 +34,10 @@ pub trait Endpoint: Send + Sync + 'static {
 /// Opens endpoints. `address` was validated when the subscription was made.
 pub trait Transport: Send + Sync + 'static {
     fn open(&self, address: &str) -> Arc<dyn Endpoint>;
+
+    /// As `open`, for a subscription of this account: an operator may have opened subnets to it alone.
+    fn open_for(&self, account: AccountId, address: &str) -> Arc<dyn Endpoint> {
+        let _ = account;
+        self.open(address)
+    }
 }
