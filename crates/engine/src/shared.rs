@@ -1,0 +1,102 @@
+//! What the loops of one engine share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+
+use hookswitch_core::catalogue::Catalogue;
+use hookswitch_core::clock::Handles;
+use hookswitch_core::id::{AppNo, SubscriptionNo};
+use hookswitch_core::matching::Index;
+use hookswitch_core::retry::RetryPolicy;
+use hookswitch_core::signature::Signer;
+use hookswitch_store::log::EventLog;
+use hookswitch_store::subscriptions::Subscriptions;
+use hookswitch_transport::Transport;
+use http::HeaderValue;
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::alarms::Alarms;
+use crate::gate::Gate;
+use crate::intake::Intake;
+use crate::lane::Lane;
+use crate::metrics::Metrics;
+use crate::window::Window;
+
+/// What an app signs and identifies its deliveries with. Asked for at each attempt, so that a rotation
+/// takes effect at once.
+pub struct AppSecrets {
+    /// For subscriptions that have no token of their own.
+    pub verification_token: Option<HeaderValue>,
+    pub signer: Option<Signer>,
+}
+
+pub trait Secrets: Send + Sync + 'static {
+    fn of_app(&self, app: AppNo) -> Arc<AppSecrets>;
+}
+
+/// What an engine is made of.
+#[derive(Clone)]
+pub struct Deps {
+    pub log: Arc<dyn EventLog>,
+    pub subscriptions: Arc<dyn Subscriptions>,
+    pub transport: Arc<dyn Transport>,
+    pub secrets: Arc<dyn Secrets>,
+    pub catalogue: Arc<Catalogue>,
+    pub handles: Handles,
+    pub settings: Settings,
+    pub metrics: Metrics,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub retry: RetryPolicy,
+    pub notification_within: std::time::Duration,
+    /// Sent with every notification, in this order, before what belongs to the subscription.
+    pub headers: Vec<(http::HeaderName, HeaderValue)>,
+    pub backlog_deliveries: u64,
+    /// Attempts under way at once, over all endpoints.
+    pub in_flight: usize,
+    /// How long a stopping server waits for attempts under way.
+    pub drain_within: std::time::Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            notification_within: hookswitch_core::limits::NOTIFICATION_WITHIN,
+            headers: Vec::new(),
+            backlog_deliveries: hookswitch_core::limits::BACKLOG_DELIVERIES,
+            in_flight: 1024,
+            drain_within: std::time::Duration::from_secs(10),
+        }
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) deps: Deps,
+    pub(crate) index: RwLock<Index>,
+    pub(crate) lanes: RwLock<HashMap<SubscriptionNo, Arc<Lane>>>,
+    pub(crate) expiries: crate::sweeper::Expiries,
+    pub(crate) intake: Intake,
+    pub(crate) window: Mutex<Window>,
+    pub(crate) alarms: Alarms,
+    pub(crate) gate: Gate,
+    /// No new attempts from here on; those under way may end.
+    pub(crate) draining: CancellationToken,
+    /// Attempts under way are abandoned.
+    pub(crate) abandoned: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) store_fails: AtomicBool,
+    /// Wall milliseconds of the last commit that ended, for health.
+    pub(crate) last_commit: AtomicI64,
+}
+
+impl Shared {
+    pub(crate) fn lane(&self, no: SubscriptionNo) -> Option<Arc<Lane>> {
+        self.lanes.read().get(&no).cloned()
+    }
+}

@@ -1,0 +1,272 @@
+//! Reading a publish request: one object, an array, NDJSON or CloudEvents, into checked publications.
+//!
+//! Every bad entry is named with its index, the field and the reason; one bad entry refuses the request.
+//! The body of an event is kept raw: parsed once to be minified, never copied afterwards (D22).
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderMap, header};
+use hookswitch_core::catalogue::Catalogue;
+use hookswitch_core::clock::{Handles, WallTime};
+use hookswitch_core::event::Event;
+use hookswitch_core::id::{AccountId, ExtensionId};
+use hookswitch_core::limits::{EVENT_BODY_BYTES, PUBLISH_REQUEST_ENTRIES};
+use hookswitch_core::envelope;
+use hookswitch_engine::Publication;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// What is wrong with one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BadEntry {
+    pub(super) index: usize,
+    pub(super) field: &'static str,
+    pub(super) reason: String,
+    pub(super) too_large: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// The content type is none of those that are read.
+    MediaType(String),
+    /// The request as a whole is not JSON.
+    Malformed(String),
+    TooManyEntries(usize),
+    Bad(Vec<BadEntry>),
+}
+
+/// An entry as it is written, before anything is checked. `accountId` and `companyId` may be strings or
+/// integers (D19).
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    #[serde(borrow, default)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    uuid: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    account_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    recipients: Option<&'a RawValue>,
+}
+
+/// A CloudEvent in its structured form.
+#[derive(Deserialize)]
+struct CloudEvent<'a> {
+    #[serde(borrow)]
+    specversion: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    time: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    accountid: Option<&'a RawValue>,
+}
+
+/// What checking an entry needs.
+pub(super) struct Reader<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) handles: &'a Handles,
+    pub(super) now: WallTime,
+}
+
+impl Reader<'_> {
+    pub(super) fn read(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+        let content_type = headers.get(header::CONTENT_TYPE).map_or(Ok("application/json"), |value| value.to_str());
+        let content_type = content_type.map_err(|_| Unreadable::MediaType("not text".into()))?;
+        let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media.as_str() {
+            "application/json" | "" if headers.contains_key("ce-specversion") => self.binary(headers, bytes),
+            "application/json" | "" => self.json(bytes),
+            "application/x-ndjson" | "application/ndjson" => self.lines(bytes),
+            "application/cloudevents+json" => self.structured(&[bytes]),
+            "application/cloudevents-batch+json" => self.batch(bytes),
+            _ => Err(Unreadable::MediaType(media)),
+        }
+    }
+
+    fn json(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+        if first_byte(bytes) == Some(b'[') {
+            let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(malformed)?;
+            return self.entries(raw.into_iter().map(|raw| raw.get().as_bytes()));
+        }
+        // A document that is no JSON at all is malformed; one with a wrong member is a bad entry.
+        self.entries([bytes].into_iter()).map_err(|error| match error {
+            Unreadable::Bad(bad) if bad.iter().any(|bad| bad.field.is_empty()) => {
+                match serde_json::from_slice::<&RawValue>(bytes) {
+                    Err(error) => malformed(error),
+                    Ok(_) => Unreadable::Bad(bad),
+                }
+            }
+            error => error,
+        })
+    }
+
+    fn lines(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+        let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        self.entries(lines)
+    }
+
+    fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Vec<Publication>, Unreadable> {
+        let read = |index: usize, bytes: &[u8]| {
+            let entry: Entry<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
+            self.check(index, &entry)
+        };
+        collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
+    }
+
+    fn batch(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+        let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(malformed)?;
+        let raw: Vec<&[u8]> = raw.into_iter().map(|raw| raw.get().as_bytes()).collect();
+        self.structured(&raw)
+    }
+
+    fn structured(&self, raw: &[&[u8]]) -> Result<Vec<Publication>, Unreadable> {
+        let read = |index: usize, bytes: &[u8]| {
+            let event: CloudEvent<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
+            self.cloud_event(index, &event)
+        };
+        collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
+    }
+
+    fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
+        let needed = |name: &'static str| text(name).ok_or_else(|| bad(0, name, "is missing"));
+        let read = || {
+            let data: &RawValue = serde_json::from_slice(bytes).map_err(|error| bad_json(0, &error))?;
+            let account = text("ce-accountid").map(|account| RawValue::from_string(format!("\"{account}\"")));
+            let account = account.transpose().map_err(|_| bad(0, "ce-accountid", "is no account id"))?;
+            let event = CloudEvent {
+                specversion: needed("ce-specversion")?,
+                id: needed("ce-id")?,
+                source: needed("ce-source")?,
+                kind: needed("ce-type")?,
+                time: text("ce-time"),
+                data: Some(data),
+                accountid: account.as_deref(),
+            };
+            self.cloud_event(0, &event)
+        };
+        collect(std::iter::once(read()))
+    }
+
+    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Publication, BadEntry> {
+        if event.specversion != "1.0" {
+            return Err(bad(index, "specversion", "must be 1.0"));
+        }
+        let uuid = Uuid::parse_str(&event.id)
+            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}\n{}", event.source, event.id).as_bytes()));
+        let entry = Entry {
+            event: Some(Cow::Borrowed(&event.kind)),
+            body: event.data,
+            uuid: Some(Cow::Owned(uuid.to_string())),
+            timestamp: event.time.as_deref().map(Cow::Borrowed),
+            account_id: event.accountid,
+            ..Entry::default()
+        };
+        self.check(index, &entry)
+    }
+
+    fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Publication, BadEntry> {
+        let name = entry.event.as_deref().ok_or_else(|| bad(index, "event", "is missing"))?;
+        let resolved = self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
+        let account = self.account(index, entry, resolved.account)?;
+        let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
+        let body = envelope::minify(body.get().as_bytes()).map_err(|error| bad(index, "body", error.to_string()))?;
+        if body.len() > EVENT_BODY_BYTES {
+            let reason = format!("has {} bytes; the limit on an event body is {EVENT_BODY_BYTES}", body.len());
+            return Err(BadEntry { too_large: true, ..bad(index, "body", reason) });
+        }
+        let parse_uuid = |text: &str| Uuid::parse_str(text).map_err(|_| bad(index, "uuid", "is not a uuid"));
+        let parse_time =
+            |text: &str| WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"));
+        let uuid = entry.uuid.as_deref().map(parse_uuid).transpose()?;
+        let timestamp = entry.timestamp.as_deref().map(parse_time).transpose()?;
+        let event = Event {
+            uuid: uuid.unwrap_or_else(|| self.handles.uuid_v7()),
+            account,
+            name: resolved.name.to_string(),
+            timestamp: timestamp.unwrap_or(self.now),
+            accepted_at: self.now,
+            body,
+            recipients: recipients(index, entry)?,
+        };
+        Ok(Publication {
+            event,
+            resolved,
+            uuid_is_publishers: uuid.is_some(),
+            timestamp_is_publishers: timestamp.is_some(),
+        })
+    }
+
+    fn account(&self, index: usize, entry: &Entry<'_>, in_path: Option<AccountId>) -> Result<AccountId, BadEntry> {
+        let named = match entry.account_id {
+            None => None,
+            Some(raw) => Some(id(raw).map(AccountId).ok_or_else(|| bad(index, "accountId", "is not an account id"))?),
+        };
+        match (named, in_path) {
+            (Some(named), Some(in_path)) if named != in_path => {
+                let reason = format!("is {named}, but the path of event names account {in_path}");
+                Err(bad(index, "accountId", reason))
+            }
+            (named, in_path) => named
+                .or(in_path)
+                .ok_or_else(|| bad(index, "accountId", "is missing, and the event's path names no account")),
+        }
+    }
+}
+
+fn recipients(index: usize, entry: &Entry<'_>) -> Result<Option<Vec<ExtensionId>>, BadEntry> {
+    let Some(raw) = entry.recipients.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    let refuse = || bad(index, "recipients", "must be a list of extension ids");
+    let raw: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| refuse())?;
+    raw.into_iter().map(|raw| id(raw).map(ExtensionId).ok_or_else(refuse)).collect::<Result<_, _>>().map(Some)
+}
+
+/// An id written as an integer or as a string of digits.
+fn id(raw: &RawValue) -> Option<u64> {
+    raw.get().trim_matches('"').parse().ok()
+}
+
+fn collect(read: impl Iterator<Item = Result<Publication, BadEntry>>) -> Result<Vec<Publication>, Unreadable> {
+    let (mut good, mut wrong) = (Vec::with_capacity(read.size_hint().0), Vec::new());
+    for (count, one) in read.enumerate() {
+        if count >= PUBLISH_REQUEST_ENTRIES {
+            return Err(Unreadable::TooManyEntries(PUBLISH_REQUEST_ENTRIES));
+        }
+        match one {
+            Ok(publication) => good.push(publication),
+            Err(bad) => wrong.push(bad),
+        }
+    }
+    if wrong.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
+}
+
+fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {
+    BadEntry { index, field, reason: reason.into(), too_large: false }
+}
+
+fn bad_json(index: usize, error: &serde_json::Error) -> BadEntry {
+    bad(index, "", error.to_string())
+}
+
+fn malformed(error: serde_json::Error) -> Unreadable {
+    Unreadable::Malformed(error.to_string())
+}
+
+fn first_byte(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
+}

@@ -1,0 +1,151 @@
+//! `POST /hookswitch/v1/events`: durable before 202, all of a request or nothing of it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hookswitch_core::limits;
+use hookswitch_engine::{Publication, PublishError};
+use hookswitch_store::log::Acceptance;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::publication::{BadEntry, Reader, Unreadable};
+use crate::principal::Principal;
+use crate::problem::ApiError;
+use crate::state::App;
+
+/// What became of one entry.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct PublishedEvent {
+    /// The event's uuid, the publisher's or ours.
+    pub uuid: uuid::Uuid,
+    /// True if the same uuid with the same content was accepted before; nothing is stored then.
+    pub duplicate: bool,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Published {
+    pub events: Vec<PublishedEvent>,
+}
+
+/// Publishes one event or many. Answers once all of them are durable.
+#[utoipa::path(
+    post,
+    path = "/hookswitch/v1/events",
+    tag = "publish",
+    operation_id = "publishEvents",
+    request_body(content = Value, description = "One event object, an array of them, NDJSON, or CloudEvents (structured, binary, batch)"),
+    responses(
+        (status = 202, description = "All events are durable", body = Published),
+        (status = 400, description = "Some entries are bad; nothing is stored"),
+        (status = 409, description = "A uuid belongs to another event; nothing is stored"),
+        (status = 413, description = "The request or an event body is too large"),
+        (status = 415, description = "The content type is not one of those that are read"),
+        (status = 429, description = "Too many requests wait; come back after Retry-After"),
+        (status = 503, description = "The store cannot take more"),
+    )
+)]
+pub async fn publish(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let bound = match principal {
+        Principal::Admin => None,
+        Principal::Publish { account } => account,
+        Principal::User(_) => return Err(ApiError::permission("Publish")),
+    };
+    let reader = Reader { catalogue: &app.catalogue, handles: &app.handles, now: app.handles.now() };
+    let publications = reader.read(&headers, &bytes).map_err(unreadable)?;
+    for (index, publication) in publications.iter().enumerate() {
+        let account = publication.event.account;
+        if bound.is_some_and(|bound| bound != account) {
+            return Err(ApiError::permission("Publish").with("index", index));
+        }
+        if !app.knows_account(account).await? {
+            let reason = format!("Parameter [accountId] is invalid: account {account} is not known");
+            return Err(ApiError::parameter("accountId", reason).with("index", index));
+        }
+    }
+    let uuids: Vec<_> = publications.iter().map(|publication: &Publication| publication.event.uuid).collect();
+    let acceptances = app.engine.publish(publications).await.map_err(|error| refused(&error, &uuids))?;
+    let outcome = |(uuid, acceptance)| PublishedEvent { uuid, duplicate: acceptance == Acceptance::Duplicate };
+    let events = uuids.into_iter().zip(acceptances).map(outcome).collect();
+    Ok((StatusCode::ACCEPTED, Json(Published { events })).into_response())
+}
+
+fn unreadable(error: Unreadable) -> ApiError {
+    match error {
+        Unreadable::MediaType(media) => ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "CMN-407",
+            format!(
+                "Content type [{media}] is not read; send application/json, application/x-ndjson, \
+                 application/cloudevents+json or application/cloudevents-batch+json"
+            ),
+        ),
+        Unreadable::Malformed(why) => ApiError::malformed(format!("The request is not JSON: {why}")),
+        Unreadable::TooManyEntries(limit) => ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "CMN-106",
+            format!("The request has more entries than the limit of {limit}"),
+        )
+        .with("limit", limit),
+        Unreadable::Bad(bad) => bad_entries(&bad),
+    }
+}
+
+fn bad_entries(bad: &[BadEntry]) -> ApiError {
+    let sentence = |bad: &BadEntry| match bad.field {
+        "" => format!("Entry {}: {}", bad.index, bad.reason),
+        field => format!("Entry {}: [{field}] {}", bad.index, bad.reason),
+    };
+    let too_large = bad.iter().any(|bad| bad.too_large);
+    let (status, code) =
+        if too_large { (StatusCode::PAYLOAD_TOO_LARGE, "CMN-101") } else { (StatusCode::BAD_REQUEST, "CMN-101") };
+    let Some(first) = bad.first() else { return ApiError::malformed("The request has no entries") };
+    let mut error = ApiError::new(status, code, sentence(first))
+        .with("index", first.index)
+        .with("field", first.field)
+        .with("parameterName", first.field)
+        .with("reason", first.reason.clone());
+    if too_large {
+        error = error.with("limit", limits::EVENT_BODY_BYTES);
+    }
+    error.more = bad[1..]
+        .iter()
+        .map(|bad| {
+            json!({
+                "errorCode": "CMN-101", "message": sentence(bad), "index": bad.index,
+                "field": bad.field, "parameterName": bad.field, "reason": bad.reason,
+            })
+        })
+        .collect();
+    error
+}
+
+fn refused(error: &PublishError, uuids: &[uuid::Uuid]) -> ApiError {
+    match error {
+        PublishError::Overloaded => {
+            let mut error =
+                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "CMN-310", "Too many publish requests wait for the store");
+            error.retry_after_seconds = Some(1);
+            error
+        }
+        PublishError::UuidTaken { index } => {
+            let uuid = uuids.get(*index).map(ToString::to_string).unwrap_or_default();
+            let message = format!("Entry {index}: [uuid] {uuid} belongs to an event with other content");
+            ApiError::new(StatusCode::CONFLICT, "CMN-406", message)
+                .with("index", *index)
+                .with("field", "uuid")
+                .with("parameterName", "uuid")
+                .with("parameterValue", uuid)
+        }
+        PublishError::Store(error) => ApiError::unavailable(format!("The store cannot take more: {error}")),
+    }
+}
