@@ -45,6 +45,10 @@ number_id!(/** A registered client application, by the number of its row. */ App
 number_id!(/** A subscription, by the number of its row; never reused. */ SubscriptionNo(i64));
 number_id!(/** A filter of a subscription, by the number of its row; never reused, so that a delivery can name the text it matched. */ FilterNo(i64));
 number_id!(/** An event's place in the order of acceptance, over all accounts; never reused. */ EventSeq(i64));
+number_id!(/** A chat of team messaging, whatever its kind. */ ChatId(u64));
+number_id!(/** A post in a chat. */ PostId(u64));
+number_id!(/** An adaptive card that was posted to a chat. */ CardId(u64));
+number_id!(/** An incoming webhook, by the number of its row; its name is a secret. */ HookNo(i64));
 
 /// The name by which the outside knows a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

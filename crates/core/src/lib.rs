@@ -4,6 +4,8 @@
 //! subscription wants which event; `envelope` and `signature` say what goes over the wire. Anything
 //! that waits, stores or sends lives in another crate.
 
+pub mod card;
+pub mod chat;
 pub mod clock;
 pub mod delivery;
 pub mod event;

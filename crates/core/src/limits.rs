@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 pub const EVENT_BODY_BYTES: usize = 256 * 1024;
+/// Common parsers give up at 128 levels; an envelope and a frame add some.
+pub const EVENT_BODY_DEPTH: usize = 100;
 pub const PUBLISH_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 pub const PUBLISH_REQUEST_ENTRIES: usize = 10_000;
 pub const SUBSCRIPTION_REQUEST_BYTES: usize = 4 * 1024 * 1024;
@@ -46,3 +48,36 @@ pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 const _: () = assert!(RESPONSE_KEPT_BYTES <= RESPONSE_READ_BYTES);
 const _: () = assert!(EVENT_BODY_BYTES < PUBLISH_REQUEST_BYTES);
 const _: () = assert!(FAN_OUT_AT_ACCEPT <= FAN_OUT_SLICE);
+
+// Team messaging.
+pub const POST_TEXT_CHARS: usize = 10_000;
+pub const POST_ATTACHMENTS: usize = 25;
+pub const POST_ATTACHMENTS_BYTES: usize = 1_500_000;
+/// A post by an incoming webhook, with all its attachments.
+pub const INCOMING_POST_BYTES: usize = 2 * 1024 * 1024;
+pub const INCOMING_POSTS_PER_MINUTE: u32 = 30;
+/// The text of a card in the older form.
+pub const CARD_TEXT_CHARS: usize = 1_000;
+/// Titles, headings and the like.
+pub const SHORT_TEXT_BYTES: usize = 300;
+pub const LINK_BYTES: usize = 2 * 1024;
+pub const CARD_FIELDS: usize = 100;
+/// How deep an adaptive card may be nested, and of how many elements it may be made.
+pub const CARD_DEPTH: usize = 16;
+pub const CARD_ELEMENTS: usize = 1_000;
+pub const MENTIONS_PER_POST: usize = 100;
+pub const CHAT_NAME_CHARS: usize = 250;
+pub const CHAT_DESCRIPTION_CHARS: usize = 1_000;
+pub const CONVERSATION_MEMBERS: usize = 16;
+pub const TEAM_MEMBERS: usize = 5_000;
+pub const INVITEES_PER_REQUEST: usize = 1_000;
+pub const FAVORITE_CHATS: usize = 250;
+pub const WEBHOOKS_PER_CHAT: usize = 100;
+/// Records of a page of chats or posts, asked for or not.
+pub const PAGE_RECORDS: usize = 30;
+pub const PAGE_RECORDS_AT_MOST: usize = 250;
+/// Events of team messaging that may wait in the store for the event log; beyond, changes are refused.
+pub const MESSAGING_EVENTS_WAITING: i64 = 10_000;
+
+const _: () = assert!(POST_ATTACHMENTS_BYTES < INCOMING_POST_BYTES);
+const _: () = assert!(PAGE_RECORDS <= PAGE_RECORDS_AT_MOST);
