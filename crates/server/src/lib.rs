@@ -3,8 +3,15 @@
 //! `run` takes a listener, its dependencies and a shutdown signal from outside, so that two servers fit
 //! in one process. Handlers are: extract, one call, map. Errors become HTTP in `problem` and nowhere else.
 
+pub mod authenticate;
+pub mod body;
 pub mod clock;
 pub mod config;
+pub mod headers;
+pub mod oauth;
+pub mod openapi;
 pub mod principal;
 pub mod problem;
+pub mod restapi;
 pub mod state;
+mod token_cache;

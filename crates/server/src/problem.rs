@@ -9,6 +9,22 @@ use axum::response::{IntoResponse, Response};
 use hookswitch_store::StoreError;
 use serde_json::{Map, Value, json};
 
+/// The body of every answer that is not a success.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `ApiError::body` writes")]
+pub struct ErrorBody {
+    /// The code to branch on, or for a few old classes a word (`InvalidParameter`, `TokenExpired`, …).
+    error_code: String,
+    /// For people; not to be compared.
+    message: String,
+    /// Each with `errorCode`, `message` and, where it applies, `parameterName`, `permissionName`, `index`, ….
+    #[schema(value_type = Vec<Object>)]
+    errors: Vec<Value>,
+    parameter_name: Option<String>,
+    permission_name: Option<String>,
+}
+
 /// An answer that is not a success. Built by the constructors below or with `ApiError::new`.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -47,9 +63,13 @@ impl ApiError {
 
     /// 404 CMN-102: what a parameter names does not exist, or is not the caller's.
     pub fn not_found(parameter: &str, value: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "CMN-102", format!("Resource for parameter [{parameter}] is not found"))
-            .with("parameterName", parameter)
-            .with("parameterValue", value)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "CMN-102",
+            format!("Resource for parameter [{parameter}] is not found"),
+        )
+        .with("parameterName", parameter)
+        .with("parameterValue", value)
     }
 
     /// 400 CMN-103: the body is not JSON, or not of the form wanted.
@@ -59,10 +79,27 @@ impl ApiError {
 
     /// 403 CMN-401: the app or token lacks a permission.
     pub fn permission(name: &str) -> Self {
-        let message = format!("In order to call this API endpoint, application needs to have [{name}] permission");
+        let message =
+            format!("In order to call this API endpoint, application needs to have [{name}] permission");
         let mut error = Self::new(StatusCode::FORBIDDEN, "CMN-401", message).with("permissionName", name);
         error.symbolic = Some("InsufficientPermissions");
         error
+    }
+
+    /// 403 CMN-408: the user lacks a permission.
+    pub fn user_permission(name: &str) -> Self {
+        let message = format!("In order to call this API endpoint, user needs to have [{name}] permission");
+        let mut error = Self::new(StatusCode::FORBIDDEN, "CMN-408", message).with("permissionName", name);
+        error.symbolic = Some("InsufficientPermissions");
+        error
+    }
+
+    /// 413: the request is larger than the limit of that name, in bytes.
+    pub fn too_large(limit_name: &str, limit: usize) -> Self {
+        let message = format!("The request is larger than the limit [{limit_name}] of {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CMN-106", message)
+            .with("limitName", limit_name)
+            .with("limit", limit)
     }
 
     /// 503 CMN-201 with `Retry-After`.
@@ -96,6 +133,10 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"hookswitch\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -107,9 +148,11 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(why) => Self::unavailable(format!("The store cannot take more: {why}")),
-            StoreError::Conflict(what) => {
-                Self::new(StatusCode::CONFLICT, "CMN-406", format!("{what} has changed meanwhile, please repeat"))
-            }
+            StoreError::Conflict(what) => Self::new(
+                StatusCode::CONFLICT,
+                "CMN-406",
+                format!("{what} has changed meanwhile, please repeat"),
+            ),
             error => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error")

@@ -1,11 +1,111 @@
-//! What every handler can reach: the parts of a running server, made once by `App::open` and shared as
-//! axum's state (`State<Arc<App>>`). Nothing here is global, so two servers fit in one process.
+//! What handlers can reach: the parts of a running server, made once at start and shared as axum's state.
+//! Nothing here is global, so two servers fit in one process.
+//!
+//! `App` is everything (`State<Arc<App>>`). `Front` is the part that knows who calls and who is there;
+//! extractors and the directory's handlers need no more, and can be tested with it alone.
 
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
 use hookswitch_core::clock::Handles;
+use hookswitch_core::id::AccountId;
+use hookswitch_core::vault::Vault;
+use hookswitch_store::StoreError;
+use hookswitch_store::directory::Directory;
+use parking_lot::RwLock;
+use tokio::sync::Semaphore;
 
 use crate::config::Settings;
+use crate::token_cache::TokenCache;
+
+/// Accounts whose existence is remembered.
+const KNOWN_ACCOUNTS: usize = 10_000;
+/// Passwords that are hashed at once; each costs a core for a good while.
+const HASHED_AT_ONCE: usize = 2;
 
 pub struct App {
-    pub settings: Settings,
+    pub front: Front,
+    pub settings: Arc<Settings>,
     pub handles: Handles,
+    pub vault: Arc<Vault>,
+    pub directory: Arc<dyn Directory>,
+}
+
+impl App {
+    /// See `Front::knows_account`.
+    pub async fn knows_account(&self, account: AccountId) -> Result<bool, StoreError> {
+        self.front.knows_account(account).await
+    }
+}
+
+impl FromRef<Arc<App>> for Front {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.front.clone()
+    }
+}
+
+/// Who calls and who is there. Cheap to clone.
+#[derive(Clone)]
+pub struct Front(Arc<FrontParts>);
+
+pub struct FrontParts {
+    pub settings: Arc<Settings>,
+    pub handles: Handles,
+    pub directory: Arc<dyn Directory>,
+    /// Base of every URL that is handed out, without a slash at the end.
+    pub base_url: String,
+    pub(crate) tokens: TokenCache,
+    pub(crate) hashing: Semaphore,
+    known_accounts: RwLock<HashSet<AccountId>>,
+}
+
+impl Front {
+    /// `base_url` is `Settings::base_url` of the address the listener got.
+    pub fn new(
+        settings: Arc<Settings>,
+        handles: Handles,
+        directory: Arc<dyn Directory>,
+        base_url: String,
+    ) -> Self {
+        Self(Arc::new(FrontParts {
+            settings,
+            handles,
+            directory,
+            base_url,
+            tokens: TokenCache::default(),
+            hashing: Semaphore::new(HASHED_AT_ONCE),
+            known_accounts: RwLock::default(),
+        }))
+    }
+
+    /// Whether there is such an account. Asked for every published event, so a yes is remembered;
+    /// accounts that are deleted have to be forgotten with `forget_account`.
+    pub async fn knows_account(&self, account: AccountId) -> Result<bool, StoreError> {
+        if self.known_accounts.read().contains(&account) {
+            return Ok(true);
+        }
+        let known = self.directory.account(account).await?.is_some();
+        if known {
+            let mut accounts = self.known_accounts.write();
+            if accounts.len() >= KNOWN_ACCOUNTS {
+                accounts.clear();
+            }
+            accounts.insert(account);
+        }
+        Ok(known)
+    }
+
+    pub fn forget_account(&self, account: AccountId) {
+        self.known_accounts.write().remove(&account);
+    }
+}
+
+impl Deref for Front {
+    type Target = FrontParts;
+
+    fn deref(&self) -> &FrontParts {
+        &self.0
+    }
 }

@@ -369,9 +369,10 @@ pub struct JwtCredential {
 #[derive(Clone)]
 pub struct SigningKey {
     pub kid: String,
+    /// As in a JWT header: `EdDSA`, whose keys are 32 bytes each.
+    pub algorithm: String,
     pub public_key: Vec<u8>,
-    /// PKCS#8.
-    pub document: Vec<u8>,
+    pub private_key: Vec<u8>,
     pub created_at: WallTime,
 }
 

@@ -2,7 +2,7 @@
 
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::AppNo;
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, Params, params};
 
 use super::{Secrets, from_json_list, json_list, unknown_name, words};
 use crate::StoreError;
@@ -54,38 +54,28 @@ pub(super) fn insert(db: &Connection, secrets: &Secrets, app: &NewApp) -> Result
     Ok(AppNo(db.last_insert_rowid()))
 }
 
-pub(super) fn signing_key(
-    db: &Connection,
-    secrets: &Secrets,
-    kid: &str,
-) -> Result<Option<SigningKey>, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT public_key, sealed_document, created_at FROM signing_keys WHERE kid = ?1")?;
-    let row = select.query_row([kid], |row| {
-        Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?))
-    });
-    let Some((public_key, sealed, created_at)) = row.optional()? else {
-        return Ok(None);
-    };
-    let document = secrets.open_bytes(&signing_key_place(kid), &sealed)?;
+pub(super) fn signing_key(db: &Connection, secrets: &Secrets, kid: &str) -> Result<Option<SigningKey>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT algorithm, public_key, sealed_private_key, created_at FROM signing_keys WHERE kid = ?1",
+    )?;
+    let mut rows = select.query([kid])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(SigningKey {
         kid: kid.to_owned(),
-        public_key,
-        document,
-        created_at: WallTime(created_at),
+        algorithm: row.get(0)?,
+        public_key: row.get(1)?,
+        private_key: secrets.open_bytes(&signing_key_place(kid), &row.get::<_, Vec<u8>>(2)?)?,
+        created_at: WallTime(row.get(3)?),
     }))
 }
 
-pub(super) fn insert_signing_key(
-    db: &Connection,
-    secrets: &Secrets,
-    key: &SigningKey,
-) -> Result<(), StoreError> {
-    let sealed = secrets.seal_bytes(&signing_key_place(&key.kid), &key.document);
+pub(super) fn insert_signing_key(db: &Connection, secrets: &Secrets, key: &SigningKey) -> Result<(), StoreError> {
+    let sealed = secrets.seal_bytes(&signing_key_place(&key.kid), &key.private_key);
     db.prepare_cached(
-        "INSERT INTO signing_keys (kid, public_key, sealed_document, created_at) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO signing_keys (kid, algorithm, public_key, sealed_private_key, created_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![key.kid, key.public_key, sealed, key.created_at.0])?;
+    .execute(params![key.kid, key.algorithm, key.public_key, sealed, key.created_at.0])?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ fn user(account: AccountId, number: u64) -> NewExtension {
         } else {
             ExtensionType::Department
         },
-        status: if number % 5 == 0 {
+        status: if number.is_multiple_of(5) {
             ExtensionStatus::Disabled
         } else {
             ExtensionStatus::Enabled

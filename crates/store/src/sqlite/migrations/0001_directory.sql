@@ -130,11 +130,12 @@ CREATE TABLE service_tokens (
 
 -- Keys that sign the credentials of the jwt-bearer grant.
 CREATE TABLE signing_keys (
-    kid             TEXT PRIMARY KEY,
-    -- X9.62 point of an ECDSA P-256 key.
-    public_key      BLOB    NOT NULL,
-    sealed_document BLOB    NOT NULL,
-    created_at      INTEGER NOT NULL
+    kid                TEXT PRIMARY KEY,
+    -- As in a JWT header; EdDSA keys are their 32 bytes.
+    algorithm          TEXT    NOT NULL,
+    public_key         BLOB    NOT NULL,
+    sealed_private_key BLOB    NOT NULL,
+    created_at         INTEGER NOT NULL
 ) STRICT;
 
 -- Credentials for the jwt-bearer grant, by their jti. Without an app: for every app.

@@ -1,0 +1,124 @@
+//! `POST /restapi/oauth/token`: from a form to a session.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use hookswitch_store::directory::{
+    AccountStatus, ExtensionStatus, ExtensionType, Grant, LoginRecord, RegisteredApp,
+};
+
+use super::form::Form;
+use super::issue::TokenInfo;
+use super::problem::OAuthError;
+use super::{client, jwt_bearer, password, refresh};
+use crate::state::Front;
+
+/// Gives an access token for a password, a JWT credential or a refresh token.
+#[utoipa::path(
+    post,
+    path = "/restapi/oauth/token",
+    tag = "oauth",
+    operation_id = "getToken",
+    security(("client" = [])),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "A token pair", body = TokenInfo),
+        (status = 400, description = "The grant is refused", body = crate::oauth::problem::OAuthErrorBody),
+        (status = 401, description = "The app could not be authenticated", body = crate::oauth::problem::OAuthErrorBody),
+        (status = 415, description = "Not a form"),
+    )
+)]
+pub(super) async fn token(
+    State(front): State<Front>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<TokenInfo, OAuthError> {
+    let app = client::authenticate(front.directory.as_ref(), &headers, &form).await?;
+    match grant(&app, form.required("grant_type")?)? {
+        Grant::Password => password::grant(&front, &app, &form).await,
+        Grant::JwtBearer => jwt_bearer::grant(&front, &app, &form).await,
+        Grant::RefreshToken => refresh::grant(&front, &app, &form).await,
+        Grant::AuthorizationCode | Grant::ClientCredentials => Err(unsupported()),
+    }
+}
+
+/// The form of a token request.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form, which `Form` reads")]
+pub(super) struct TokenRequest {
+    /// `password`, `urn:ietf:params:oauth:grant-type:jwt-bearer` or `refresh_token`.
+    grant_type: String,
+    /// Phone number or e-mail; `number*extension` names an extension too.
+    username: Option<String>,
+    password: Option<String>,
+    /// Extension number; without it the one the user name means.
+    extension: Option<String>,
+    /// A JWT credential.
+    assertion: Option<String>,
+    refresh_token: Option<String>,
+    /// Scopes separated by spaces; without it all that the app has.
+    scope: Option<String>,
+    /// Of a public app, instead of Basic.
+    client_id: Option<String>,
+    /// Seconds; clamped to what is allowed.
+    access_token_ttl: Option<i64>,
+    /// Seconds; clamped; zero or less: no refresh token.
+    refresh_token_ttl: Option<i64>,
+    /// Echoed in the answer.
+    endpoint_id: Option<String>,
+}
+
+fn grant(app: &RegisteredApp, name: &str) -> Result<Grant, OAuthError> {
+    let grant = match name {
+        "password" => Grant::Password,
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => Grant::JwtBearer,
+        "refresh_token" => Grant::RefreshToken,
+        _ => return Err(unsupported()),
+    };
+    if app.grants.contains(&grant) {
+        Ok(grant)
+    } else {
+        Err(OAuthError::new(
+            "unauthorized_client",
+            "OAU-112",
+            format!("The application may not use the grant [{name}]"),
+        ))
+    }
+}
+
+fn unsupported() -> OAuthError {
+    OAuthError::new("unsupported_grant_type", "OAU-151", "The grant type is not supported")
+        .naming("grant_type")
+}
+
+/// Whether this extension of this account may log in at all. To be asked after the credentials: who
+/// cannot show them learns nothing.
+pub(super) fn may_log_in(login: &LoginRecord) -> Result<(), OAuthError> {
+    let extension = &login.extension;
+    match extension.kind {
+        ExtensionType::Department => {
+            return Err(OAuthError::new("access_denied", "OAU-163", "A call queue may not log in"));
+        }
+        ExtensionType::Announcement
+        | ExtensionType::Voicemail
+        | ExtensionType::SharedLinesGroup
+        | ExtensionType::PagingOnly
+        | ExtensionType::ParkLocation
+        | ExtensionType::IvrMenu
+        | ExtensionType::ApplicationExtension
+        | ExtensionType::Site
+        | ExtensionType::DelegatedLinesGroup
+        | ExtensionType::GroupCallPickup => {
+            let description = format!("An extension of type {} may not log in", extension.kind.name());
+            return Err(OAuthError::new("access_denied", "OAU-105", description));
+        }
+        _ => {}
+    }
+    if login.account_status == AccountStatus::Disabled {
+        return Err(OAuthError::invalid_grant("OAU-142", "The account is disabled"));
+    }
+    if extension.status != ExtensionStatus::Enabled {
+        let description = format!("The extension is {}", extension.status.name());
+        return Err(OAuthError::invalid_grant("OAU-141", description));
+    }
+    Ok(())
+}
