@@ -5,14 +5,21 @@
 //! that waits, stores or sends lives in another crate.
 
 pub mod card;
+pub mod catalogue;
 pub mod chat;
 pub mod clock;
 pub mod delivery;
+pub mod envelope;
 pub mod event;
+pub mod filter;
 pub mod id;
 pub mod lifetime;
 pub mod limits;
+pub mod matching;
 pub mod reminder;
 pub mod retry;
+mod scan;
+pub mod schema;
+pub mod signature;
 pub mod subscription;
 pub mod vault;

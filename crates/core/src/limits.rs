@@ -64,6 +64,8 @@ pub const LINK_BYTES: usize = 2 * 1024;
 pub const CARD_FIELDS: usize = 100;
 /// How deep an adaptive card may be nested, and of how many elements it may be made.
 pub const CARD_DEPTH: usize = 16;
+/// The same for the parts of a card that nobody looks at, such as the data of a form.
+pub const CARD_JSON_DEPTH: usize = 64;
 pub const CARD_ELEMENTS: usize = 1_000;
 pub const MENTIONS_PER_POST: usize = 100;
 pub const CHAT_NAME_CHARS: usize = 250;
@@ -80,4 +82,5 @@ pub const PAGE_RECORDS_AT_MOST: usize = 250;
 pub const MESSAGING_EVENTS_WAITING: i64 = 10_000;
 
 const _: () = assert!(POST_ATTACHMENTS_BYTES < INCOMING_POST_BYTES);
+const _: () = assert!(CARD_JSON_DEPTH + 4 <= EVENT_BODY_DEPTH);
 const _: () = assert!(PAGE_RECORDS <= PAGE_RECORDS_AT_MOST);

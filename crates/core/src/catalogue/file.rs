@@ -1,0 +1,350 @@
+//! Reading catalogue files. The built-in ones and an operator's have the same form:
+//!
+//! ```json
+//! { "$defs": { "Party": { "type": "object" } },
+//!   "eventTypes": [ {
+//!     "name": "order.shipped",
+//!     "summary": "An order has left the warehouse.",
+//!     "forms": [ { "pattern": "/acme/v1/account/{accountId}/extension/{extensionId}/orders",
+//!                  "scope": "extension", "permissions": ["ReadOrders"] } ],
+//!     "door": "core", "class": "other", "appScope": "Orders",
+//!     "variables": { "extensionId": { "places": ["/owner/id"] } },
+//!     "parameters": [
+//!       { "name": "carrier", "kind": "refine", "places": ["/carrier/code"], "values": ["post", "road"],
+//!         "aliases": { "mail": "post" }, "whenAbsent": "differs" },
+//!       { "name": "format", "kind": "constant", "value": "v2", "required": true },
+//!       { "name": "items", "kind": "shape", "adds": ["/items"], "implies": [] } ],
+//!     "membersOnly": false, "orderingKey": ["/orderId"], "onViolation": "warn",
+//!     "schema": { "type": "object", "properties": { "buyer": { "$ref": "#/$defs/Party" } } },
+//!     "sample": { "orderId": 1 } } ] }
+//! ```
+//!
+//! Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
+//! Places are described in `place`, schemas in `crate::schema`. A schema may refer to the file's
+//! `$defs`; what stands beside `$ref` is merged into the definition (properties and required members
+//! are united). The order of shaping parameters must not change while deliveries wait: stored
+//! deliveries name them by their place.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::catalogue::entry::{Entry, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable};
+use crate::catalogue::fields::{CatalogueError, Fields};
+use crate::catalogue::paths::{Part, parse_pattern};
+use crate::catalogue::place::{Place, Pointer};
+use crate::catalogue::shaping::Shaping;
+use crate::schema::Schema;
+
+const SHAPING_PARAMETERS: usize = 8;
+const REFINING_PARAMETERS: usize = 16;
+const VARIABLES: usize = 16;
+/// How deep definitions may refer to each other.
+const REFERENCES: u32 = 8;
+
+/// A path form as it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenForm {
+    pub(crate) pattern: String,
+    pub(crate) scope: Scope,
+    #[serde(default)]
+    pub(crate) permissions: Vec<String>,
+}
+
+/// An entry whose forms are not numbered yet.
+pub(crate) struct WrittenEntry {
+    pub(crate) entry: Entry,
+    pub(crate) forms: Vec<WrittenForm>,
+}
+
+pub(crate) fn parse(text: &str) -> Result<Vec<WrittenEntry>, CatalogueError> {
+    let file: Value = serde_json::from_str(text).map_err(|error| CatalogueError::new("", "", error.to_string()))?;
+    let mut fields = Fields::new("", "", file)?;
+    let definitions: Map<String, Value> = fields.or_default("$defs")?;
+    let entries = fields.list("eventTypes")?;
+    fields.finish()?;
+    entries.into_iter().map(|(within, value)| entry(&within, value, &definitions)).collect()
+}
+
+fn entry(within: &str, value: Value, definitions: &Map<String, Value>) -> Result<WrittenEntry, CatalogueError> {
+    let mut fields = Fields::new(within.trim_end_matches('/'), "", value)?;
+    let name: String = fields.required("name")?;
+    fields.entry.clone_from(&name);
+    let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_legal) {
+        return Err(fields.error("name", "may only have a-z, 0-9, dot, underscore and hyphen"));
+    }
+    let forms = forms(&mut fields)?;
+    let parameters = parameters(&mut fields)?;
+    let variables = variables(&mut fields, &forms)?;
+    check_places(&fields, &parameters, &variables)?;
+    let source = fields.value("schema").ok_or_else(|| fields.error("schema", "is missing"))?;
+    let schema_source = inline(source, definitions, REFERENCES).map_err(|reason| fields.error("schema", reason))?;
+    let schema = Schema::compile(&schema_source).map_err(|error| fields.error("schema", error.to_string()))?;
+    let sample: Value = fields.required("sample")?;
+    if !sample.is_object() {
+        return Err(fields.error("sample", "is no object"));
+    }
+    schema.check(&sample).map_err(|violation| fields.error("sample", violation.to_string()))?;
+    let ordering_key = fields.or_default::<Vec<Value>>("orderingKey")?;
+    let entry = Entry {
+        summary: fields.required("summary")?,
+        door: fields.optional("door")?.unwrap_or(crate::subscription::Door::Core),
+        class: fields.required("class")?,
+        app_scope: fields.optional("appScope")?,
+        forms: Vec::new(),
+        members_only: fields.or_default("membersOnly")?,
+        ordering_key: places(&fields, "orderingKey", &ordering_key)?,
+        on_violation: fields.optional("onViolation")?.unwrap_or(OnViolation::Warn),
+        shaping: shaping(&parameters),
+        name,
+        parameters,
+        variables,
+        schema,
+        schema_source,
+        sample,
+    };
+    fields.finish()?;
+    Ok(WrittenEntry { entry, forms })
+}
+
+fn forms(fields: &mut Fields) -> Result<Vec<WrittenForm>, CatalogueError> {
+    let forms: Vec<WrittenForm> = fields.required("forms")?;
+    if forms.is_empty() {
+        return Err(fields.error("forms", "is empty"));
+    }
+    for form in &forms {
+        let at = |reason: String| fields.error("forms", format!("{}: {reason}", form.pattern));
+        let parts = parse_pattern(&form.pattern).map_err(at)?;
+        let names: Vec<&str> = variable_names(&parts).collect();
+        let has = |name: &str| names.contains(&name);
+        let fits = match form.scope {
+            Scope::Extension => has("accountId") && has("extensionId"),
+            Scope::Account => has("accountId") && !has("extensionId"),
+            Scope::Company | Scope::Reminder => names.is_empty() && form.pattern.starts_with('/'),
+            Scope::Conference => !form.pattern.starts_with('/'),
+        };
+        if !fits {
+            return Err(at(format!("the pattern does not fit the scope {:?}", form.scope)));
+        }
+        if names.iter().enumerate().any(|(index, name)| names[..index].contains(name)) {
+            return Err(at("a variable occurs twice".to_owned()));
+        }
+    }
+    Ok(forms)
+}
+
+pub(crate) fn variable_names(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().filter_map(|part| match part {
+        Part::Variable(name) => Some(name.as_str()),
+        Part::Fixed(_) => None,
+    })
+}
+
+// === parameters ===
+
+fn parameters(fields: &mut Fields) -> Result<Vec<Parameter>, CatalogueError> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    let (mut refining, mut shaping) = (0usize, 0usize);
+    for (within, value) in fields.list("parameters")? {
+        let mut of_parameter = Fields::new(&fields.entry, &within, value)?;
+        let name: String = of_parameter.required("name")?;
+        if parameters.iter().any(|known| known.name == name) {
+            return Err(of_parameter.error("name", format!("{name:?} occurs twice")));
+        }
+        let kind: String = of_parameter.required("kind")?;
+        let kind = match kind.as_str() {
+            "refine" => {
+                refining += 1;
+                ParameterKind::Refine(refine(&mut of_parameter, refining - 1)?)
+            }
+            "constant" => ParameterKind::Constant {
+                value: of_parameter.required("value")?,
+                required: of_parameter.or_default("required")?,
+            },
+            "shape" => {
+                shaping += 1;
+                ParameterKind::Shape(shape(&mut of_parameter, shaping - 1)?)
+            }
+            "seconds" => ParameterKind::Seconds,
+            other => {
+                let reason = format!("{other:?} is none of refine, constant, shape, seconds");
+                return Err(of_parameter.error("kind", reason));
+            }
+        };
+        let summary = of_parameter.or_default("summary")?;
+        of_parameter.finish()?;
+        parameters.push(Parameter { name, summary, kind });
+    }
+    follow_implications(fields, &mut parameters)?;
+    Ok(parameters)
+}
+
+fn refine(fields: &mut Fields, no: usize) -> Result<Refine, CatalogueError> {
+    if no >= REFINING_PARAMETERS {
+        return Err(fields.error("kind", format!("there are more than {REFINING_PARAMETERS} of this kind")));
+    }
+    let written: Vec<Value> = fields.required("places")?;
+    let places = places(fields, "places", &written)?;
+    if places.is_empty() {
+        return Err(fields.error("places", "is empty"));
+    }
+    let values: Vec<String> = fields.or_default("values")?;
+    let aliases: BTreeMap<String, String> = fields.or_default("aliases")?;
+    if let Some((alias, value)) = aliases.iter().find(|(_, value)| !values.contains(value)) {
+        return Err(fields.error("aliases", format!("{alias:?} stands for {value:?}, which is no legal value")));
+    }
+    let when_absent = fields.or_default("whenAbsent")?;
+    let no = u8::try_from(no).unwrap_or(u8::MAX);
+    Ok(Refine { places, values, aliases: aliases.into_iter().collect(), when_absent, no })
+}
+
+fn shape(fields: &mut Fields, no: usize) -> Result<Shape, CatalogueError> {
+    if no >= SHAPING_PARAMETERS {
+        return Err(fields.error("kind", format!("there are more than {SHAPING_PARAMETERS} of this kind")));
+    }
+    let adds: Vec<String> = fields.required("adds")?;
+    let pointer = |text: &String| Pointer::parse(text).map_err(|reason| fields.error("adds", reason));
+    let adds = adds.iter().map(pointer).collect::<Result<_, _>>()?;
+    Ok(Shape { adds, implies: fields.or_default("implies")?, bits: 1 << no })
+}
+
+/// Gives each shaping parameter the bits of all that it implies.
+fn follow_implications(fields: &Fields, parameters: &mut [Parameter]) -> Result<(), CatalogueError> {
+    let bits_of = |parameters: &[Parameter], name: &str| {
+        parameters.iter().find(|parameter| parameter.name == name).and_then(|parameter| match &parameter.kind {
+            ParameterKind::Shape(shape) => Some(shape.bits),
+            _ => None,
+        })
+    };
+    // An implication may lead to another one: as many rounds as there are parameters settle it.
+    for _ in 0..parameters.len() {
+        for index in 0..parameters.len() {
+            let ParameterKind::Shape(shape) = &parameters[index].kind else { continue };
+            let mut bits = shape.bits;
+            for implied in &shape.implies {
+                bits |= bits_of(parameters, implied).ok_or_else(|| {
+                    fields.error("parameters", format!("{implied:?} is implied and is no shaping parameter"))
+                })?;
+            }
+            if let ParameterKind::Shape(shape) = &mut parameters[index].kind {
+                shape.bits = bits;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A member is kept for any shape with the own bit of a parameter that adds it. Own bits come in the
+/// order of the parameters.
+fn shaping(parameters: &[Parameter]) -> Shaping {
+    let shapes = parameters.iter().filter_map(|parameter| match &parameter.kind {
+        ParameterKind::Shape(shape) => Some(shape),
+        _ => None,
+    });
+    let members = shapes.enumerate().flat_map(|(no, shape)| shape.adds.iter().map(move |pointer| (pointer, 1 << no)));
+    Shaping::new(members)
+}
+
+// === variables and places ===
+
+fn variables(fields: &mut Fields, forms: &[WrittenForm]) -> Result<Vec<Variable>, CatalogueError> {
+    let written: Map<String, Value> = fields.or_default("variables")?;
+    let mut variables = Vec::new();
+    for (name, value) in written {
+        let mut of_variable = Fields::new(&fields.entry, &format!("variables/{name}/"), value)?;
+        let written: Vec<Value> = of_variable.or_default("places")?;
+        let places = places(&of_variable, "places", &written)?;
+        let values: Vec<String> = of_variable.or_default("values")?;
+        let sample: String = of_variable.or_default("sample")?;
+        if name != "extensionId" && sample.is_empty() {
+            return Err(of_variable.error("sample", "is missing"));
+        }
+        if !values.is_empty() && !values.contains(&sample) {
+            return Err(of_variable.error("sample", "is none of the legal values"));
+        }
+        of_variable.finish()?;
+        variables.push(Variable { name, places, values, sample });
+    }
+    if variables.len() > VARIABLES {
+        return Err(fields.error("variables", format!("there are more than {VARIABLES}")));
+    }
+    for form in forms {
+        let parts = parse_pattern(&form.pattern).unwrap_or_default();
+        let undeclared = |name: &&str| {
+            !matches!(*name, "accountId" | "extensionId") && !variables.iter().any(|known| known.name == **name)
+        };
+        if let Some(name) = variable_names(&parts).find(undeclared) {
+            return Err(fields.error("variables", format!("{name:?} of {} is not described", form.pattern)));
+        }
+        let of_form = |name: &str| variables.iter().find(|variable| variable.name == name);
+        let lists = variable_names(&parts).filter_map(of_form).filter(|variable| {
+            variable.places.iter().any(Place::reads_arrays)
+        });
+        if lists.count() > 1 {
+            return Err(fields.error("variables", format!("{} has two variables that are read from arrays", form.pattern)));
+        }
+    }
+    Ok(variables)
+}
+
+fn places(fields: &Fields, field: &str, written: &[Value]) -> Result<Vec<Place>, CatalogueError> {
+    written.iter().map(|place| Place::parse(place).map_err(|reason| fields.error(field, reason))).collect()
+}
+
+/// Places that name a variable must name one that there is.
+fn check_places(fields: &Fields, parameters: &[Parameter], variables: &[Variable]) -> Result<(), CatalogueError> {
+    for parameter in parameters {
+        let ParameterKind::Refine(refine) = &parameter.kind else { continue };
+        for place in &refine.places {
+            let Place::Variable(name) = place else { continue };
+            if name != "extensionId" && !variables.iter().any(|variable| variable.name == *name) {
+                let reason = format!("{} is compared with {place}, which is no variable", parameter.name);
+                return Err(fields.error("parameters", reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+// === schemas ===
+
+/// Puts the definitions in the place of their references, so that each schema is complete in itself.
+fn inline(schema: Value, definitions: &Map<String, Value>, depth: u32) -> Result<Value, String> {
+    match schema {
+        Value::Array(items) => {
+            items.into_iter().map(|item| inline(item, definitions, depth)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        Value::Object(mut members) => {
+            let reference = members.remove("$ref");
+            let mut own = Map::new();
+            for (name, value) in members {
+                own.insert(name, inline(value, definitions, depth)?);
+            }
+            let Some(reference) = reference else { return Ok(Value::Object(own)) };
+            let name = reference.as_str().and_then(|text| text.strip_prefix("#/$defs/"));
+            let definition = name.and_then(|name| definitions.get(name));
+            let definition = definition.ok_or_else(|| format!("{reference} is not defined"))?;
+            let depth = depth.checked_sub(1).ok_or_else(|| format!("{reference} leads too deep"))?;
+            let definition = inline(definition.clone(), definitions, depth)?;
+            Ok(merge(definition, own))
+        }
+        scalar => Ok(scalar),
+    }
+}
+
+fn merge(definition: Value, own: Map<String, Value>) -> Value {
+    let Value::Object(mut merged) = definition else { return Value::Object(own) };
+    for (name, value) in own {
+        match (merged.get_mut(&name), value) {
+            (Some(Value::Object(known)), Value::Object(more)) if name == "properties" => known.extend(more),
+            (Some(Value::Array(known)), Value::Array(more)) if name == "required" => known.extend(more),
+            (_, value) => {
+                merged.insert(name, value);
+            }
+        }
+    }
+    Value::Object(merged)
+}

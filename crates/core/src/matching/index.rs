@@ -1,0 +1,281 @@
+//! The index of all filters: adding a subscription and taking one out, touching only what is its own.
+//!
+//! A filter is filed under its *node*: its form, its account and the ids in its path. One that has
+//! refining parameters is filed under its node and their values, and stands in a group at the node, so
+//! that a search knows which parameters to read. A comma list is filed under each of its values only if
+//! the filter has no parameter with a single value; else it is compared when the filter has been found
+//! by those. Texts of filters are not kept here: whoever keeps the subscriptions has them.
+
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+
+use smallvec::SmallVec;
+
+use crate::catalogue::{Catalogue, FormNo};
+use crate::filter::{Condition, ParsedFilter};
+use crate::id::{AccountId, ExtensionId, FilterNo, SubscriptionNo};
+use crate::matching::files::{Files, Moved, Parameters};
+use crate::matching::slab::{Sharded, Slab};
+use crate::subscription::Subscription;
+
+const NONE: u32 = u32::MAX;
+
+/// Whose filters they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    pub no: SubscriptionNo,
+    pub account: AccountId,
+    pub owner: ExtensionId,
+}
+
+impl From<&Subscription> for Subscriber {
+    fn from(subscription: &Subscription) -> Self {
+        Self { no: subscription.no, account: subscription.account, owner: subscription.owner }
+    }
+}
+
+/// All filters of all active subscriptions.
+#[derive(Debug, Default)]
+pub struct Index {
+    seed: RandomState,
+    pub(crate) filters: Slab<FilterSlot>,
+    pub(crate) subscriptions: Slab<SubscriptionSlot>,
+    by_no: Sharded<u32>,
+    pub(crate) files: Files,
+    /// How many filters of a form an account has; only for forms whose variables may have to be read
+    /// from the body, which is not done for nobody.
+    populations: Sharded<u32>,
+    length: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct SubscriptionSlot {
+    pub(crate) subscriber: Subscriber,
+    first_filter: u32,
+    next_order: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct FilterSlot {
+    pub(crate) refinement: Option<Box<Refinement>>,
+    pub(crate) no: FilterNo,
+    /// Zero if the form names none.
+    pub(crate) extension: ExtensionId,
+    filed: Filed,
+    pub(crate) subscription: u32,
+    /// The next filter of the subscription.
+    next: u32,
+    /// Its place among the filters of its subscription.
+    pub(crate) order: u32,
+    pub(crate) form: FormNo,
+    pub(crate) shape: u8,
+    pub(crate) shaping_parameters: u8,
+}
+
+/// Under which hash a filter is filed, and its place there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filed {
+    hash: u64,
+    place: u32,
+}
+
+/// What few filters have: other ids in the path, and refining parameters.
+#[derive(Debug)]
+pub(crate) struct Refinement {
+    pub(crate) texts: Box<[Box<str>]>,
+    pub(crate) conditions: Box<[Condition]>,
+    /// The parameters it is filed under; none if it has no conditions.
+    parameters: Parameters,
+    node: u64,
+    place_in_group: u32,
+    /// Where else it is filed, if by a comma list.
+    also_filed: Box<[Filed]>,
+}
+
+/// The path of a filter, or of the filters that a search looks for.
+pub(crate) struct Node<'a, T> {
+    pub(crate) form: FormNo,
+    pub(crate) account: AccountId,
+    pub(crate) extension: Option<ExtensionId>,
+    /// Only for types that nobody but members gets: whose subscription it is.
+    pub(crate) owner: Option<ExtensionId>,
+    pub(crate) texts: &'a [T],
+}
+
+// === hashes ===
+
+impl Index {
+    pub(crate) fn node_hash<T: AsRef<str>>(&self, node: &Node<'_, T>) -> u64 {
+        let mut hasher = self.seed.build_hasher();
+        let present = u64::from(node.extension.is_some()) << 1 | u64::from(node.owner.is_some());
+        hasher.write_u64(u64::from(node.form.0) << 2 | present);
+        hasher.write_u64(node.account.0);
+        node.extension.iter().chain(&node.owner).for_each(|id| hasher.write_u64(id.0));
+        node.texts.iter().for_each(|text| text.as_ref().hash(&mut hasher));
+        hasher.finish()
+    }
+
+    /// `values`: one for each of the parameters, in the order of their numbers.
+    pub(crate) fn refined_hash<'v>(
+        &self,
+        node: u64,
+        parameters: Parameters,
+        values: impl IntoIterator<Item = &'v str>,
+    ) -> u64 {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_u64(node);
+        hasher.write_u16(parameters.bits());
+        values.into_iter().for_each(|value| value.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    fn population_hash(&self, form: FormNo, account: AccountId) -> u64 {
+        self.seed.hash_one((form, account))
+    }
+
+    /// Whether the account has any filter of this form, which must be one with variables.
+    pub(crate) fn is_populated(&self, form: FormNo, account: AccountId) -> bool {
+        self.populations.get(self.population_hash(form, account)).is_some()
+    }
+
+    fn filing(&self, node: u64, conditions: &[Condition]) -> (Parameters, SmallVec<[u64; 1]>) {
+        let of_one_value = || conditions.iter().filter(|condition| condition.values.len() == 1);
+        let parameters = of_one_value().fold(Parameters::default(), |set, condition| set.with(condition.parameter));
+        if !parameters.is_empty() {
+            let values = of_one_value().map(|condition| &*condition.values[0]);
+            return (parameters, SmallVec::from_elem(self.refined_hash(node, parameters, values), 1));
+        }
+        let Some(list) = conditions.first() else { return (parameters, SmallVec::from_elem(node, 1)) };
+        let parameters = parameters.with(list.parameter);
+        let hash = |value: &Box<str>| self.refined_hash(node, parameters, [&**value]);
+        (parameters, list.values.iter().map(hash).collect())
+    }
+}
+
+// === adding and removing ===
+
+impl Index {
+    /// How many filters there are.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Adds filters to a subscription, behind those that it has. Reminders match no published event and
+    /// are left out.
+    pub fn insert(&mut self, catalogue: &Catalogue, subscriber: Subscriber, filters: &[(FilterNo, ParsedFilter)]) {
+        let hash = self.seed.hash_one(subscriber.no);
+        let subscription = self.by_no.get(hash).copied().unwrap_or_else(|| {
+            let slot = SubscriptionSlot { subscriber, first_filter: NONE, next_order: 0 };
+            let number = self.subscriptions.insert(slot);
+            self.by_no.insert(hash, number);
+            number
+        });
+        for (no, filter) in filters.iter().filter(|(_, filter)| filter.reminder().is_none()) {
+            self.insert_filter(catalogue, subscription, *no, filter);
+        }
+    }
+
+    fn insert_filter(&mut self, catalogue: &Catalogue, subscription: u32, no: FilterNo, filter: &ParsedFilter) {
+        let slot = &mut self.subscriptions[subscription];
+        let (subscriber, next, order) = (slot.subscriber, slot.first_filter, slot.next_order);
+        let number = self.filters.insert(FilterSlot {
+            refinement: None,
+            no,
+            extension: filter.extension().unwrap_or_default(),
+            filed: Filed::default(),
+            subscription,
+            next,
+            order,
+            form: filter.form(),
+            shape: filter.shape(),
+            shaping_parameters: filter.shaping_parameters(),
+        });
+        slot.first_filter = number;
+        slot.next_order += 1;
+        let members_only = filter.entry().is_some_and(|entry| catalogue.entry(entry).members_only);
+        let node = self.node_hash(&Node {
+            form: filter.form(),
+            account: subscriber.account,
+            extension: filter.extension(),
+            owner: members_only.then_some(subscriber.owner),
+            texts: filter.texts(),
+        });
+        self.file(number, node, filter);
+        if catalogue.form(filter.form()).has_variables() {
+            let population = self.population_hash(filter.form(), subscriber.account);
+            *self.populations.or_insert(population, 0) += 1;
+        }
+        self.length += 1;
+    }
+
+    fn file(&mut self, number: u32, node: u64, filter: &ParsedFilter) {
+        let (parameters, hashes) = self.filing(node, filter.conditions());
+        let mut filed = hashes.iter().map(|hash| Filed { hash: *hash, place: self.files.add(*hash, number) });
+        self.filters[number].filed = filed.next().unwrap_or_default();
+        let also_filed = filed.collect();
+        if filter.texts().is_empty() && filter.conditions().is_empty() {
+            return;
+        }
+        let place_in_group = if parameters.is_empty() { 0 } else { self.files.join(node, parameters, number) };
+        self.filters[number].refinement = Some(Box::new(Refinement {
+            texts: filter.texts().into(),
+            conditions: filter.conditions().into(),
+            parameters,
+            node,
+            place_in_group,
+            also_filed,
+        }));
+    }
+
+    /// Takes a subscription out with all its filters.
+    pub fn remove(&mut self, no: SubscriptionNo) {
+        let Some(subscription) = self.by_no.remove(self.seed.hash_one(no)) else { return };
+        let slot = &self.subscriptions[subscription];
+        let (account, mut next) = (slot.subscriber.account, slot.first_filter);
+        self.subscriptions.release(subscription);
+        while next != NONE {
+            let number = next;
+            next = self.filters[number].next;
+            self.remove_filter(number, account);
+        }
+    }
+
+    fn remove_filter(&mut self, number: u32, account: AccountId) {
+        let slot = &mut self.filters[number];
+        let (form, filed, refinement) = (slot.form, slot.filed, slot.refinement.take());
+        self.take_out(number, filed);
+        if let Some(refinement) = refinement {
+            refinement.also_filed.iter().for_each(|filed| self.take_out(number, *filed));
+            let Refinement { node, parameters, place_in_group, .. } = *refinement;
+            let moved = self.files.leave(node, parameters, number, place_in_group);
+            if let Some(Moved { filter, place }) = moved
+                && let Some(refinement) = &mut self.filters[filter].refinement
+            {
+                refinement.place_in_group = place;
+            }
+        }
+        let population = self.population_hash(form, account);
+        if let Some(count) = self.populations.get_mut(population) {
+            *count -= 1;
+            if *count == 0 {
+                self.populations.remove(population);
+            }
+        }
+        self.filters.release(number);
+        self.length -= 1;
+    }
+
+    fn take_out(&mut self, number: u32, filed: Filed) {
+        let Some(Moved { filter, place }) = self.files.take_out(filed.hash, number, filed.place) else { return };
+        let slot = &mut self.filters[filter];
+        if slot.filed.hash == filed.hash {
+            slot.filed.place = place;
+            return;
+        }
+        let also_filed = slot.refinement.iter_mut().flat_map(|refinement| &mut refinement.also_filed);
+        also_filed.filter(|also| also.hash == filed.hash).for_each(|also| also.place = place);
+    }
+}
