@@ -129,7 +129,11 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
             envelope(shared, live, item, texts.get(&no).ok_or("the text of the matched filter is gone")?)
         }
     };
-    let secrets = shared.deps.secrets.of_app(live.subscription.app);
+    let app = live.subscription.app;
+    let secrets = match shared.deps.secrets.at_hand(app) {
+        Some(secrets) => secrets,
+        None => shared.deps.secrets.fetch(app).await.map_err(|error| error.to_string())?,
+    };
     let mut headers = Vec::with_capacity(shared.deps.settings.headers.len() + 6);
     headers.extend_from_slice(&shared.deps.settings.headers);
     if let Some(token) = live.verification_token.as_ref().or(secrets.verification_token.as_ref()) {

@@ -32,7 +32,7 @@ use hookswitch_core::clock::WallTime;
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::ParsedFilter;
 use hookswitch_core::id::{EventSeq, FilterNo, SubscriptionNo};
-use hookswitch_core::matching::Index;
+use hookswitch_core::matching::{Index, Subscriber};
 use hookswitch_core::subscription::{Subscription, SubscriptionChanges, Target};
 use hookswitch_store::StoreError;
 use hookswitch_store::log::Acceptance;
@@ -167,7 +167,7 @@ impl SubscriptionChanges for Engine {
             let parsed = parsed_filters(&self.shared, &subscription);
             let mut index = self.shared.index.write();
             index.remove(subscription.no);
-            index.insert(&self.shared.deps.catalogue, subscription.no, subscription.account, &parsed);
+            index.insert(&self.shared.deps.catalogue, subscriber(&subscription), &parsed);
         }
         lane.replace(Live::new(subscription, Arc::clone(&before.endpoint)));
     }
@@ -196,7 +196,11 @@ fn insert(shared: &Arc<Shared>, subscription: Arc<Subscription>) {
     let lane = Arc::new(Lane::new(live, shared.deps.handles.monotonic()));
     shared.expiries.add(subscription.expires_at, subscription.no);
     shared.lanes.write().insert(subscription.no, lane);
-    shared.index.write().insert(&shared.deps.catalogue, subscription.no, subscription.account, &parsed);
+    shared.index.write().insert(&shared.deps.catalogue, subscriber(&subscription), &parsed);
+}
+
+fn subscriber(subscription: &Subscription) -> Subscriber {
+    Subscriber { no: subscription.no, account: subscription.account, owner: subscription.owner }
 }
 
 fn parsed_filters(shared: &Shared, subscription: &Subscription) -> Vec<(FilterNo, ParsedFilter)> {
@@ -228,5 +232,5 @@ pub(crate) fn remove(shared: &Arc<Shared>, no: SubscriptionNo, reason: EndReason
 
 fn open(shared: &Shared, subscription: &Subscription) -> Arc<dyn hookswitch_transport::Endpoint> {
     let Target::Webhook { address, .. } = &subscription.target;
-    shared.deps.transport.open(address)
+    shared.deps.transport.open_for(subscription.account, address)
 }

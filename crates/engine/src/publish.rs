@@ -84,7 +84,7 @@ fn closing() -> StoreError {
 fn add(shared: &Shared, request: &mut Request, publication: Publication, matches: &mut Vec<Match>, now: WallTime) {
     let Publication { event, resolved, uuid_is_publishers, timestamp_is_publishers } = publication;
     matches.clear();
-    shared.index.read().matches(&shared.deps.catalogue, &resolved, event.account, &event.body, matches);
+    shared.index.read().matches(&shared.deps.catalogue, &resolved, &event, matches);
     let mut lanes: Vec<Arc<Lane>> = Vec::with_capacity(matches.len().min(FAN_OUT_AT_ACCEPT));
     let mut matched = Vec::with_capacity(matches.len().min(FAN_OUT_AT_ACCEPT));
     let mut parked = Vec::new();
@@ -135,7 +135,7 @@ fn wants(lane: &Lane, event: &Event, now: WallTime) -> bool {
 pub(crate) fn rematch(shared: &Shared, event: &Event, last: SubscriptionNo) -> Vec<Matched> {
     let Ok(resolved) = shared.deps.catalogue.resolve(&event.name) else { return Vec::new() };
     let mut matches = Vec::new();
-    shared.index.read().matches(&shared.deps.catalogue, &resolved, event.account, &event.body, &mut matches);
+    shared.index.read().matches(&shared.deps.catalogue, &resolved, event, &mut matches);
     let all = shared.lanes.read();
     let is_target = |found: &&Match| {
         found.subscription > last

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
+use async_trait::async_trait;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
 use hookswitch_core::id::{AppNo, SubscriptionNo};
 use hookswitch_core::matching::Index;
 use hookswitch_core::retry::RetryPolicy;
 use hookswitch_core::signature::Signer;
+use hookswitch_store::StoreError;
 use hookswitch_store::log::EventLog;
 use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::Transport;
@@ -33,8 +35,12 @@ pub struct AppSecrets {
     pub signer: Option<Signer>,
 }
 
+#[async_trait]
 pub trait Secrets: Send + Sync + 'static {
-    fn of_app(&self, app: AppNo) -> Arc<AppSecrets>;
+    /// Those of an app, if they are at hand.
+    fn at_hand(&self, app: AppNo) -> Option<Arc<AppSecrets>>;
+    /// Fetches them, to be at hand from then on.
+    async fn fetch(&self, app: AppNo) -> Result<Arc<AppSecrets>, StoreError>;
 }
 
 /// What an engine is made of.
