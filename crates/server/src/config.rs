@@ -17,7 +17,7 @@ use std::time::Duration;
 use hookswitch_core::limits;
 
 pub use layers::{ConfigError, Layers, Setting};
-pub use value::{Size, Value};
+pub use value::{Secret, Size, Value};
 
 /// Makes a struct of settings from documented lines `name: type = default;`, its reader and its listing.
 /// Fields of the form `name: Section` (no default) are tables of their own.
@@ -72,6 +72,8 @@ settings! {
         data: PathBuf = PathBuf::from("./hookswitch-data");
         /// Base of every absolute URL that is handed out. Without it: http:// and the listen address.
         public_url: Option<String> = None;
+        /// The master key as base64 of 32 bytes, instead of `master.key` in the data folder; older keys behind commas.
+        master_key: Option<Secret> = None;
         /// Development mode: a demo account, `dev.env`, deliveries to loopback allowed, Host and Origin checked.
         dev: bool = false;
         /// Lets development mode listen on an address that is not loopback.
@@ -154,6 +156,12 @@ settings! {
         in_flight_at_most: u32 = limits::IN_FLIGHT_AT_MOST;
         /// How long a published uuid is remembered, so that a repeated publish is no second event.
         idempotency_window: Duration = limits::IDEMPOTENCY_WINDOW;
+        /// How long a stopping server waits for attempts and requests under way.
+        drain_within: Duration = Duration::from_secs(10);
+        /// The `User-Agent` of handshakes and notifications; receivers know this one.
+        user_agent: String = "RingCentral-Webhook/8.3".to_owned();
+        /// PEM files of certificate authorities trusted for deliveries beside the public ones.
+        extra_ca_files: Vec<String> = Vec::new();
     }
 }
 
@@ -221,10 +229,7 @@ impl Settings {
         if self.dev && !self.dev_remote && !self.listen.ip().is_loopback() {
             layers.reject(
                 "listen",
-                format!(
-                    "{} is not a loopback address; with --dev that needs --dev-remote",
-                    self.listen
-                ),
+                format!("{} is not a loopback address; with --dev that needs --dev-remote", self.listen),
             );
         }
         if let Some(url) = &self.public_url {
@@ -233,10 +238,10 @@ impl Settings {
                 matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
             });
             if !good {
-                layers.reject(
-                    "public_url",
-                    format!("`{url}` is not an http or https URL without a query"),
-                );
+                layers.reject("public_url", format!("`{url}` is not an http or https URL without a query"));
+            } else if self.dev && !url.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/+=@-".contains(c)) {
+                // It goes into `dev.env`, which shells read.
+                layers.reject("public_url", format!("`{url}` has characters that --dev cannot hand to a shell"));
             }
         }
         let sessions = &self.sessions;
@@ -244,26 +249,16 @@ impl Settings {
             layers.reject("sessions.access_token_lifetime", "must be at least 10m".into());
         }
         if sessions.refresh_token_lifetime > sessions.refresh_token_longest {
-            layers.reject(
-                "sessions.refresh_token_lifetime",
-                "must not exceed refresh_token_longest".into(),
-            );
+            layers.reject("sessions.refresh_token_lifetime", "must not exceed refresh_token_longest".into());
         }
         if self.delivery.in_flight_at_first > self.delivery.in_flight_at_most {
-            layers.reject(
-                "delivery.in_flight_at_first",
-                "must not exceed in_flight_at_most".into(),
-            );
+            layers.reject("delivery.in_flight_at_first", "must not exceed in_flight_at_most".into());
         }
     }
 }
 
 fn key(table: &str, field: &str) -> String {
-    if table.is_empty() {
-        field.to_owned()
-    } else {
-        format!("{table}.{field}")
-    }
+    if table.is_empty() { field.to_owned() } else { format!("{table}.{field}") }
 }
 
 #[cfg(test)]

@@ -3,14 +3,20 @@
 //! `run` takes a listener, its dependencies and a shutdown signal from outside, so that two servers fit
 //! in one process. Handlers are: extract, one call, map. Errors become HTTP in `problem` and nowhere else.
 
+mod app_secrets;
 pub mod authenticate;
 pub mod body;
 pub mod clock;
 pub mod config;
+pub mod dev;
 pub mod headers;
+pub mod master_key;
+pub mod hookswitch;
+mod listener;
 pub mod oauth;
 pub mod openapi;
 pub mod principal;
+mod private_file;
 pub mod problem;
 pub mod restapi;
 pub mod state;

@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::headers;
 use crate::state::{App, Front};
-use crate::{oauth, restapi};
+use crate::{hookswitch, oauth, restapi};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -66,7 +66,7 @@ impl utoipa::Modify for Security {
 
 /// Every path of the API with its handler and its description.
 pub fn api() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(oauth::routes()).merge(restapi::routes())
+    OpenApiRouter::with_openapi(Base::openapi()).merge(oauth::routes()).merge(restapi::routes()).merge(hookswitch::routes())
 }
 
 /// The document that describes `api`.

@@ -9,12 +9,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
 use hookswitch_core::id::AccountId;
 use hookswitch_core::vault::Vault;
+use hookswitch_engine::Engine;
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
+use hookswitch_store::log::EventLog;
+use hookswitch_store::subscriptions::Subscriptions;
 use parking_lot::RwLock;
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
@@ -31,6 +36,12 @@ pub struct App {
     pub handles: Handles,
     pub vault: Arc<Vault>,
     pub directory: Arc<dyn Directory>,
+    pub subscriptions: Arc<dyn Subscriptions>,
+    pub log: Arc<dyn EventLog>,
+    pub catalogue: Arc<Catalogue>,
+    pub engine: Engine,
+    /// What the figures of `/metrics` are gathered in.
+    pub registry: Registry,
 }
 
 impl App {

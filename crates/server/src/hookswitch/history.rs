@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::delivery::{Attempt, DeliveryState, EndReason, Trigger};
 use hookswitch_core::event::StoredEvent;
@@ -231,8 +232,9 @@ pub async fn delivery(
 pub async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
-    crate::authenticate::Query(query): crate::authenticate::Query<ListQuery>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::parameter("query", error.body_text()))?;
     let viewer = Viewer::new(&principal)?;
     let subscription = match &query.subscription_id {
         Some(id) => Some(visible_subscription(&app, &viewer, id).await?.no),

@@ -5,3 +5,22 @@ pub mod history;
 pub mod operations;
 mod publication;
 pub mod publish;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::App;
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(publish::publish))
+        .routes(routes!(history::event))
+        .routes(routes!(history::list))
+        .routes(routes!(history::delivery))
+        .routes(routes!(event_types::list))
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+}

@@ -11,7 +11,7 @@ use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::limits::{EVENT_BODY_BYTES, PUBLISH_REQUEST_ENTRIES};
-use hookswitch_core::envelope;
+use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_engine::Publication;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -185,11 +185,10 @@ impl Reader<'_> {
         let resolved = self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
         let account = self.account(index, entry, resolved.account)?;
         let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
-        let body = envelope::minify(body.get().as_bytes()).map_err(|error| bad(index, "body", error.to_string()))?;
-        if body.len() > EVENT_BODY_BYTES {
-            let reason = format!("has {} bytes; the limit on an event body is {EVENT_BODY_BYTES}", body.len());
-            return Err(BadEntry { too_large: true, ..bad(index, "body", reason) });
-        }
+        let body = envelope::minify_valid(body, EVENT_BODY_BYTES).map_err(|error| BadEntry {
+            too_large: matches!(error, BodyError::TooLarge { .. }),
+            ..bad(index, "body", error.to_string())
+        })?;
         let parse_uuid = |text: &str| Uuid::parse_str(text).map_err(|_| bad(index, "uuid", "is not a uuid"));
         let parse_time =
             |text: &str| WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"));
@@ -198,7 +197,7 @@ impl Reader<'_> {
         let event = Event {
             uuid: uuid.unwrap_or_else(|| self.handles.uuid_v7()),
             account,
-            name: resolved.name.to_string(),
+            name: name.to_owned(),
             timestamp: timestamp.unwrap_or(self.now),
             accepted_at: self.now,
             body,

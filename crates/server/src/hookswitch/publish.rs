@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,9 +10,10 @@ use hookswitch_core::limits;
 use hookswitch_engine::{Publication, PublishError};
 use hookswitch_store::log::Acceptance;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::publication::{BadEntry, Reader, Unreadable};
+use crate::body::Payload;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::state::App;
@@ -38,7 +38,7 @@ pub struct Published {
     path = "/hookswitch/v1/events",
     tag = "publish",
     operation_id = "publishEvents",
-    request_body(content = Value, description = "One event object, an array of them, NDJSON, or CloudEvents (structured, binary, batch)"),
+    request_body(content = serde_json::Value, description = "One event object, an array of them, NDJSON, or CloudEvents (structured, binary, batch)"),
     responses(
         (status = 202, description = "All events are durable", body = Published),
         (status = 400, description = "Some entries are bad; nothing is stored"),
@@ -53,7 +53,7 @@ pub async fn publish(
     State(app): State<Arc<App>>,
     principal: Principal,
     headers: HeaderMap,
-    bytes: Bytes,
+    Payload(bytes): Payload,
 ) -> Result<Response, ApiError> {
     let bound = match principal {
         Principal::Admin => None,

@@ -1,0 +1,178 @@
+//! A running server: the parts put together, the listener served, and everything ended in order.
+//!
+//! `start` takes its listener and its handles from outside and keeps nothing global, so that two servers
+//! run in one process. `Server::stop` is the two-stage stop: no new requests and no new attempts, what is
+//! under way may end, then the store closes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+use hookswitch_core::catalogue::Catalogue;
+use hookswitch_core::clock::Handles;
+use hookswitch_core::subscription::SubscriptionChanges;
+use hookswitch_engine::metrics::Metrics;
+use hookswitch_engine::{Deps, Engine};
+use hookswitch_store::StoreError;
+use hookswitch_store::directory::Directory;
+use hookswitch_store::log::EventLog;
+use hookswitch_store::sqlite::control::ControlDb;
+use hookswitch_store::sqlite::directory::SqliteDirectory;
+use hookswitch_store::sqlite::folder::Folder;
+use hookswitch_store::sqlite::segments::{Options, SqliteLog};
+use hookswitch_store::sqlite::subscriptions::SqliteSubscriptions;
+use hookswitch_store::subscriptions::Subscriptions;
+use hookswitch_transport::webhook::{self, Webhook};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app_secrets::KeptSecrets;
+use crate::config::Settings;
+use crate::state::{App, Front};
+use crate::{dev, listener, master_key, openapi};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data folder {folder} cannot be used")]
+    Store { folder: PathBuf, source: StoreError },
+    #[error("TLS for deliveries cannot be set up")]
+    Tls(#[from] hookswitch_transport::webhook::tls::TlsSetupError),
+    #[error("the setting {name} is unusable: {why}")]
+    Setting { name: &'static str, why: String },
+    #[error(transparent)]
+    Dev(#[from] dev::DevError),
+    #[error(transparent)]
+    MasterKey(#[from] master_key::MasterKeyError),
+}
+
+/// A server that takes requests. Dropping it leaves it running; `stop` ends it.
+pub struct Server {
+    pub app: Arc<App>,
+    address: SocketAddr,
+    stopping: CancellationToken,
+    connections: TaskTracker,
+    log: Arc<SqliteLog>,
+    // Last: the folder's lock is given back when everything else is gone.
+    _folder: Folder,
+}
+
+/// Opens the data folder, finds what is not delivered yet, and serves. When it returns, the server takes
+/// requests at `listener`'s address.
+pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) -> Result<Server, StartError> {
+    let settings = Arc::new(settings);
+    let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
+    let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
+    let folder = Folder::open(&settings.data).map_err(in_folder)?;
+    let vault = Arc::new(master_key::open(&settings, &handles)?);
+    let control = ControlDb::open(folder.path()).map_err(in_folder)?;
+    let directory = SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
+    let directory: Arc<dyn Directory> = Arc::new(directory.map_err(in_folder)?);
+    let subscriptions: Arc<dyn Subscriptions> =
+        Arc::new(SqliteSubscriptions::new(control, Arc::clone(&vault), Arc::clone(&handles.entropy)));
+    let log = SqliteLog::open(&folder, handles.clone(), log_options(&settings)).await.map_err(in_folder)?;
+    let log = Arc::new(log);
+    let front = Front::new(
+        Arc::clone(&settings),
+        handles.clone(),
+        Arc::clone(&directory),
+        settings.base_url(address),
+    );
+    if settings.dev {
+        dev::prepare(&front, address).await?;
+    }
+    let webhook = Arc::new(Webhook::new(webhook_settings(&settings)?, handles.clone())?);
+    let catalogue = Arc::new(Catalogue::built_in());
+    let metrics = Metrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let engine = Engine::start(Deps {
+        log: Arc::clone(&log) as Arc<dyn EventLog>,
+        subscriptions: Arc::clone(&subscriptions),
+        transport: Arc::clone(&webhook) as _,
+        secrets: Arc::new(KeptSecrets::new(Arc::clone(&directory))),
+        catalogue: Arc::clone(&catalogue),
+        handles: handles.clone(),
+        settings: engine_settings(&settings)?,
+        metrics,
+    })
+    .await
+    .map_err(in_folder)?;
+    let app = Arc::new(App {
+        front,
+        settings,
+        handles: handles.clone(),
+        vault,
+        directory,
+        subscriptions,
+        changes: Arc::new(engine.clone()) as Arc<dyn SubscriptionChanges>,
+        webhook,
+        catalogue,
+        log: Arc::clone(&log) as Arc<dyn EventLog>,
+        engine,
+        registry,
+    });
+    let stopping = CancellationToken::new();
+    let connections = TaskTracker::new();
+    let router = openapi::router(Arc::clone(&app));
+    connections.spawn(listener::serve(listener, router, handles, stopping.clone(), connections.clone()));
+    Ok(Server { app, address, stopping, connections, log, _folder: folder })
+}
+
+impl Server {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base of every URL that is handed out.
+    pub fn url(&self) -> &str {
+        &self.app.front.base_url
+    }
+
+    /// Requests and attempts under way may end; then everything known is written and the folder is free.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        self.connections.close();
+        self.app.engine.stop().await;
+        let within = self.app.handles.sleep(self.app.settings.delivery.drain_within);
+        tokio::select! {
+            () = self.connections.wait() => {}
+            () = within => {}
+        }
+        self.log.close().await;
+    }
+}
+
+fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
+    StartError::Setting { name, why: why.to_string() }
+}
+
+fn log_options(settings: &Settings) -> Options {
+    Options { idempotency_window: settings.delivery.idempotency_window, ..Options::default() }
+}
+
+fn webhook_settings(settings: &Settings) -> Result<webhook::Settings, StartError> {
+    let allow = settings.guard.allow.iter().map(|subnet| subnet.parse());
+    Ok(webhook::Settings {
+        allow: allow.collect::<Result<_, _>>().map_err(|error| unusable("guard.allow", &error))?,
+        allow_loopback: settings.dev,
+        handshake_within: settings.delivery.handshake_within,
+        extra_ca_files: settings.delivery.extra_ca_files.iter().map(PathBuf::from).collect(),
+        user_agent: settings.delivery.user_agent.clone(),
+        ..webhook::Settings::default()
+    })
+}
+
+fn engine_settings(settings: &Settings) -> Result<hookswitch_engine::Settings, StartError> {
+    let user_agent = HeaderValue::from_str(&settings.delivery.user_agent);
+    let user_agent = user_agent.map_err(|error| unusable("delivery.user_agent", &error))?;
+    Ok(hookswitch_engine::Settings {
+        notification_within: settings.delivery.notification_within,
+        headers: webhook::notification_headers(user_agent),
+        backlog_deliveries: settings.limits.backlog_deliveries,
+        drain_within: settings.delivery.drain_within,
+        ..hookswitch_engine::Settings::default()
+    })
+}
