@@ -20,7 +20,7 @@ use hookswitch_store::log::EventLog;
 use hookswitch_store::sqlite::control::ControlDb;
 use hookswitch_store::sqlite::directory::SqliteDirectory;
 use hookswitch_store::sqlite::folder::Folder;
-use hookswitch_store::sqlite::segments::{Options, SqliteLog};
+use hookswitch_store::sqlite::segments::{LogOptions, SqliteLog, WriterMode};
 use hookswitch_store::sqlite::subscriptions::SqliteSubscriptions;
 use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::webhook::{self, Webhook};
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app_secrets::KeptSecrets;
-use crate::config::Settings;
+use crate::config::{CommitOn, Settings};
 use crate::state::{App, Front};
 use crate::{dev, listener, master_key, openapi};
 
@@ -81,7 +81,7 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
         settings.base_url(address),
     );
     if settings.dev {
-        dev::prepare(&front, address).await?;
+        dev::prepare(&front).await?;
     }
     let webhook = Arc::new(Webhook::new(webhook_settings(&settings)?, handles.clone())?);
     let catalogue = Arc::new(Catalogue::built_in());
@@ -149,8 +149,17 @@ fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
     StartError::Setting { name, why: why.to_string() }
 }
 
-fn log_options(settings: &Settings) -> Options {
-    Options { idempotency_window: settings.delivery.idempotency_window, ..Options::default() }
+fn log_options(settings: &Settings) -> LogOptions {
+    LogOptions {
+        writer: match settings.store.commit_on {
+            CommitOn::Thread => WriterMode::Threaded,
+            CommitOn::Caller => WriterMode::Inline,
+        },
+        segment_bytes: u64::try_from(settings.store.segment_size.0).unwrap_or(u64::MAX),
+        segment_age: settings.store.segment_age,
+        idempotency_window: settings.delivery.idempotency_window,
+        ..LogOptions::default()
+    }
 }
 
 fn webhook_settings(settings: &Settings) -> Result<webhook::Settings, StartError> {

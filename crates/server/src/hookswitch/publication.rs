@@ -251,7 +251,7 @@ fn collect(read: impl Iterator<Item = Result<Publication, BadEntry>>) -> Result<
             Err(bad) => wrong.push(bad),
         }
     }
-    if wrong.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
+    if wrong.is_empty() && !good.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
 }
 
 fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {
