@@ -1,1 +1,59 @@
-fn main() {}
+//! The `hookswitch` program: reads the command line and hands over.
+//!
+//! `serve` and `demo` run a server in this process; every other command is a client that uses nothing but
+//! the public HTTP API, of this machine's server or another's. Nothing about events is decided here.
+//!
+//! Exit codes: 0 done, 1 failed, 2 bad usage (also a bad configuration).
+
+#![expect(unreachable_pub, reason = "a program exports nothing: pub means for the other modules")]
+
+mod arguments;
+mod commands;
+mod connection;
+mod demo;
+mod failure;
+mod http_client;
+mod logging;
+mod output;
+mod running;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(&arguments.logging);
+    // One thread for all input and output; storage has threads of its own.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("hookswitch: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("hookswitch: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(options) => serve::run(&options).await,
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Publish(options) => commands::publish::run(&options).await,
+        Command::Subscriptions(options) => commands::subscriptions::run(&options).await,
+        Command::Events(options) => commands::events::run(&options).await,
+        Command::Deliveries(options) => commands::deliveries::run(&options).await,
+        Command::EventTypes(options) => commands::event_types::run(&options).await,
+        Command::Openapi(options) => commands::openapi::run(&options).await,
+    }
+}

@@ -51,18 +51,8 @@ impl SteeredClock {
     pub fn starting_at(wall: WallTime) -> Self {
         // Not zero, so that code which subtracts from "now" is tested as it runs in production.
         let monotonic = MonoTime(3_600_000_000_000);
-        let state = State {
-            wall,
-            monotonic,
-            next_sleeper: 0,
-            sleepers: BTreeMap::new(),
-        };
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                changed: Notify::new(),
-            }),
-        }
+        let state = State { wall, monotonic, next_sleeper: 0, sleepers: BTreeMap::new() };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
 
     /// Moves both sides forward and wakes everyone who is due. A sleeper whose deadline lies well inside
@@ -106,24 +96,12 @@ impl SteeredClock {
     }
 
     pub fn next_deadline(&self) -> Option<MonoTime> {
-        self.shared
-            .state
-            .lock()
-            .sleepers
-            .keys()
-            .next()
-            .map(|(deadline, _)| *deadline)
+        self.shared.state.lock().sleepers.keys().next().map(|(deadline, _)| *deadline)
     }
 
     /// The deadlines of everyone who sleeps, earliest first.
     pub fn deadlines(&self) -> Vec<MonoTime> {
-        self.shared
-            .state
-            .lock()
-            .sleepers
-            .keys()
-            .map(|(deadline, _)| *deadline)
-            .collect()
+        self.shared.state.lock().sleepers.keys().map(|(deadline, _)| *deadline).collect()
     }
 
     /// How many tasks are asleep: have polled a sleep whose deadline has not come.
@@ -133,8 +111,7 @@ impl SteeredClock {
 
     /// Waits until at least `count` tasks are asleep.
     pub async fn until_sleeping(&self, count: usize) {
-        self.until_deadlines(&format!("{count} sleepers"), |deadlines| deadlines.len() >= count)
-            .await;
+        self.until_deadlines(&format!("{count} sleepers"), |deadlines| deadlines.len() >= count).await;
     }
 
     /// Waits until someone sleeps towards a deadline `from` to `to` away from now, and returns it: the way
@@ -144,12 +121,8 @@ impl SteeredClock {
         let (low, high) = (now.plus(from), now.plus(to));
         let inside = |deadline: &MonoTime| (low..=high).contains(deadline);
         let what = format!("a sleeper with a deadline in {from:?} to {to:?}");
-        self.until_deadlines(&what, |deadlines| deadlines.iter().any(inside))
-            .await;
-        self.deadlines()
-            .into_iter()
-            .find(inside)
-            .expect("seen a moment ago, and only the test moves time")
+        self.until_deadlines(&what, |deadlines| deadlines.iter().any(inside)).await;
+        self.deadlines().into_iter().find(inside).expect("seen a moment ago, and only the test moves time")
     }
 
     async fn until_deadlines(&self, what: &str, enough: impl Fn(&[MonoTime]) -> bool) {
@@ -166,11 +139,7 @@ impl SteeredClock {
         };
         let seen = || {
             let now = self.monotonic();
-            let away: Vec<_> = self
-                .deadlines()
-                .iter()
-                .map(|deadline| deadline.since(now))
-                .collect();
+            let away: Vec<_> = self.deadlines().iter().map(|deadline| deadline.since(now)).collect();
             format!("asleep for another {away:?}")
         };
         patience::within(what, wait, seen).await;
@@ -187,11 +156,7 @@ impl Clock for SteeredClock {
     }
 
     fn sleep_until(&self, deadline: MonoTime) -> Sleep {
-        Box::pin(SteeredSleep {
-            shared: Arc::downgrade(&self.shared),
-            deadline,
-            place: None,
-        })
+        Box::pin(SteeredSleep { shared: Arc::downgrade(&self.shared), deadline, place: None })
     }
 }
 
@@ -219,9 +184,7 @@ impl Future for SteeredSleep {
             state.next_sleeper += 1;
             self.place = Some(place);
         }
-        state
-            .sleepers
-            .insert((self.deadline, place), context.waker().clone());
+        state.sleepers.insert((self.deadline, place), context.waker().clone());
         drop(state);
         if first {
             shared.changed.notify_waiters();
@@ -235,13 +198,7 @@ impl Drop for SteeredSleep {
         let (Some(place), Some(shared)) = (self.place, self.shared.upgrade()) else {
             return;
         };
-        if shared
-            .state
-            .lock()
-            .sleepers
-            .remove(&(self.deadline, place))
-            .is_some()
-        {
+        if shared.state.lock().sleepers.remove(&(self.deadline, place)).is_some() {
             shared.changed.notify_waiters();
         }
     }
@@ -261,18 +218,14 @@ impl Default for MachineClock {
 #[expect(clippy::disallowed_methods, reason = "the test kit's one real clock")]
 impl MachineClock {
     pub fn new() -> Self {
-        Self {
-            origin: std::time::Instant::now(),
-        }
+        Self { origin: std::time::Instant::now() }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test kit's one real clock")]
 impl Clock for MachineClock {
     fn now(&self) -> WallTime {
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 

@@ -15,9 +15,7 @@ impl Default for TempFolder {
 impl TempFolder {
     pub fn new() -> Self {
         let held = tempfile::Builder::new().prefix("hookswitch-test-").tempdir();
-        Self {
-            held: held.expect("the machine's folder for temporary files is writable"),
-        }
+        Self { held: held.expect("the machine's folder for temporary files is writable") }
     }
 
     pub fn path(&self) -> &Path {

@@ -30,10 +30,7 @@ pub struct NoAnswer(pub String);
 
 impl HttpClient {
     pub fn to(address: SocketAddr) -> Self {
-        Self {
-            address,
-            connection: Mutex::new(None),
-        }
+        Self { address, connection: Mutex::new(None) }
     }
 
     /// One attempt; a connection that was closed in the meantime is opened anew first.
@@ -51,9 +48,7 @@ impl HttpClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request
-            .body(Full::new(body.into()))
-            .map_err(|error| NoAnswer(error.to_string()))?;
+        let request = request.body(Full::new(body.into())).map_err(|error| NoAnswer(error.to_string()))?;
 
         let mut held = self.connection.lock().await;
         let mut sender = match reusable(held.take()).await {
@@ -64,11 +59,7 @@ impl HttpClient {
         let (head, body) = answer.into_parts();
         let body = body.collect().await.map_err(no_answer)?.to_bytes();
         *held = Some(sender);
-        Ok(Reply {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body,
-        })
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {

@@ -17,7 +17,7 @@ pub use entropy::SeededEntropy;
 pub use folder::TempFolder;
 pub use http_client::{HttpClient, Reply};
 pub use receiver::{Answer, Gate, Received, ScriptedReceiver};
-pub use running::{Caller, RunningServer};
+pub use running::{Caller, Program, RunningProgram, RunningServer};
 
 use std::sync::Arc;
 
@@ -26,17 +26,11 @@ use hookswitch_core::clock::Handles;
 /// Handles over a fresh steered clock and seeded entropy; the clock comes along to be moved.
 pub fn steered_handles(seed: u64) -> (Handles, Arc<SteeredClock>) {
     let clock = Arc::new(SteeredClock::new());
-    let handles = Handles {
-        clock: clock.clone(),
-        entropy: Arc::new(SeededEntropy::new(seed)),
-    };
+    let handles = Handles { clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(seed)) };
     (handles, clock)
 }
 
 /// Handles over the machine's own clock, for tests that measure or that talk to another process.
 pub fn real_handles(seed: u64) -> Handles {
-    Handles {
-        clock: Arc::new(clock::MachineClock::new()),
-        entropy: Arc::new(SeededEntropy::new(seed)),
-    }
+    Handles { clock: Arc::new(clock::MachineClock::new()), entropy: Arc::new(SeededEntropy::new(seed)) }
 }

@@ -82,9 +82,7 @@ impl ScriptedReceiver {
 
     /// As `scripted`, over whatever `wrap` makes of an accepted connection.
     pub async fn wrapped(wrap: impl Wrap, script: impl FnMut(&Received) -> Answer + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         Self::listening(listener, wrap, Box::new(script))
     }
 
@@ -99,25 +97,11 @@ impl ScriptedReceiver {
 
     fn listening<W: Wrap>(listener: TcpListener, wrap: W, script: Script) -> Self {
         let address = listener.local_addr().expect("a listening socket has an address");
-        let state = State {
-            script,
-            queued: VecDeque::new(),
-            received: Vec::new(),
-            taken: 0,
-            connections: 0,
-        };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            arrived: Notify::new(),
-            closing: Notify::new(),
-        });
+        let state = State { script, queued: VecDeque::new(), received: Vec::new(), taken: 0, connections: 0 };
+        let shared =
+            Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new(), closing: Notify::new() });
         let accepting = tokio::spawn(accept(listener, Arc::new(wrap), shared.clone()));
-        Self {
-            address,
-            scheme: W::SCHEME,
-            shared,
-            accepting,
-        }
+        Self { address, scheme: W::SCHEME, shared, accepting }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -136,13 +120,7 @@ impl ScriptedReceiver {
 
     /// From now on, every request that is no handshake gets `answer`; handshakes are answered well.
     pub fn set_answer(&self, answer: Answer) {
-        self.set_script(move |request| {
-            if request.is_handshake() {
-                Answer::ok()
-            } else {
-                answer.clone()
-            }
-        });
+        self.set_script(move |request| if request.is_handshake() { Answer::ok() } else { answer.clone() });
     }
 
     /// The next request that is no handshake gets `answer`; several are used in order.
@@ -162,10 +140,7 @@ impl ScriptedReceiver {
 
     /// Everything so far that is no handshake.
     pub fn deliveries(&self) -> Vec<Received> {
-        self.received()
-            .into_iter()
-            .filter(|request| !request.is_handshake())
-            .collect()
+        self.received().into_iter().filter(|request| !request.is_handshake()).collect()
     }
 
     /// How many connections were opened so far.
@@ -237,11 +212,7 @@ impl ScriptedReceiver {
     fn seen(&self) -> String {
         let received = self.received();
         let last: Vec<_> = received.iter().rev().take(5).map(Received::summary).collect();
-        format!(
-            "{} received {} requests, the last {last:?}",
-            self.address,
-            received.len()
-        )
+        format!("{} received {} requests, the last {last:?}", self.address, received.len())
     }
 }
 
@@ -254,9 +225,7 @@ impl Drop for ScriptedReceiver {
 
 /// An address where nobody listens: connecting is refused.
 pub async fn nobody_at() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has a free port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     listener.local_addr().expect("a listening socket has an address")
 }
 

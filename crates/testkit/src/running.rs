@@ -5,7 +5,7 @@
 
 mod process;
 
-pub use process::{Program, RunningProgram};
+pub use process::{Finished, Program, RunningProgram};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -63,16 +63,7 @@ impl RunningServer {
         let address = address_of(&url);
         let settings = read_dev_env(&data.join("dev.env"));
         let (client, login) = (HttpClient::to(address), Mutex::new(None));
-        Self {
-            program,
-            launch,
-            data,
-            settings,
-            url,
-            client,
-            login,
-            ready_after,
-        }
+        Self { program, launch, data, settings, url, client, login, ready_after }
     }
 
     /// Starts the same command line again on the same folder. The process must have ended.
@@ -118,9 +109,7 @@ impl RunningServer {
     /// A value of `dev.env`.
     #[track_caller]
     pub fn setting(&self, name: &str) -> &str {
-        self.settings
-            .get(name)
-            .map_or_else(|| panic!("dev.env has no {name}"), String::as_str)
+        self.settings.get(name).map_or_else(|| panic!("dev.env has no {name}"), String::as_str)
     }
 
     pub fn settings(&self) -> &BTreeMap<String, String> {
@@ -151,18 +140,14 @@ impl RunningServer {
 
     /// Publishes with the publish token; the answer may be any.
     pub async fn publish(&self, events: Value) -> Reply {
-        self.post(Caller::Publisher, "/hookswitch/v1/events", events)
-            .await
+        self.post(Caller::Publisher, "/hookswitch/v1/events", events).await
     }
 
     /// A subscription of the demo user to `filters`, delivered to `address`; returns its JSON.
     pub async fn subscribe(&self, filters: &[&str], address: &str) -> Value {
         let mode = serde_json::json!({ "transportType": "WebHook", "address": address });
         let body = serde_json::json!({ "eventFilters": filters, "deliveryMode": mode });
-        self.post(Caller::User, "/restapi/v1.0/subscription", body)
-            .await
-            .expect(200)
-            .json()
+        self.post(Caller::User, "/restapi/v1.0/subscription", body).await.expect(200).json()
     }
 
     /// Sends one request and fails the test if no answer comes.
@@ -193,10 +178,7 @@ impl RunningServer {
         if body.is_some() {
             headers.push(("content-type", "application/json".to_owned()));
         }
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let body = body.map(|value| value.to_string()).unwrap_or_default();
         self.client.send(method, target, &headers, body).await
     }
@@ -223,15 +205,8 @@ impl RunningServer {
             ("content-type", "application/x-www-form-urlencoded"),
             ("authorization", authorization.as_str()),
         ];
-        let reply = self
-            .client
-            .send(Method::POST, "/restapi/oauth/token", &headers, form)
-            .await?
-            .expect(200);
-        let token = reply.json()["access_token"]
-            .as_str()
-            .expect("access_token is a string")
-            .to_owned();
+        let reply = self.client.send(Method::POST, "/restapi/oauth/token", &headers, form).await?.expect(200);
+        let token = reply.json()["access_token"].as_str().expect("access_token is a string").to_owned();
         *kept = Some(token.clone());
         Ok(token)
     }
@@ -239,11 +214,7 @@ impl RunningServer {
     /// The value of an `Authorization` header that names the demo app.
     pub fn basic_authorization(&self) -> String {
         use base64::Engine as _;
-        let pair = format!(
-            "{}:{}",
-            self.setting("RC_APP_CLIENT_ID"),
-            self.setting("RC_APP_CLIENT_SECRET")
-        );
+        let pair = format!("{}:{}", self.setting("RC_APP_CLIENT_ID"), self.setting("RC_APP_CLIENT_SECRET"));
         format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
     }
 }
@@ -251,15 +222,9 @@ impl RunningServer {
 /// The lines of a `dev.env`: `NAME=value`, as a POSIX shell reads them without any quoting.
 pub fn read_dev_env(path: &Path) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
-        .map(|line| {
-            line.split_once('=')
-                .unwrap_or_else(|| panic!("no assignment in dev.env: {line:?}"))
-        })
+        .map(|line| line.split_once('=').unwrap_or_else(|| panic!("no assignment in dev.env: {line:?}")))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

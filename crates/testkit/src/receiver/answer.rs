@@ -17,13 +17,7 @@ pub struct Answer {
 
 #[derive(Clone)]
 enum Kind {
-    Http {
-        status: u16,
-        headers: Vec<(String, String)>,
-        body: Bytes,
-        echo: Echo,
-        close: bool,
-    },
+    Http { status: u16, headers: Vec<(String, String)>, body: Bytes, echo: Echo, close: bool },
     Raw(Bytes),
     Hang,
     HangUp,
@@ -42,13 +36,8 @@ impl Answer {
     }
 
     pub fn status(status: u16) -> Self {
-        let kind = Kind::Http {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            echo: Echo::AsAsked,
-            close: false,
-        };
+        let kind =
+            Kind::Http { status, headers: Vec::new(), body: Bytes::new(), echo: Echo::AsAsked, close: false };
         Self { kind, gate: None }
     }
 
@@ -58,26 +47,17 @@ impl Answer {
 
     /// Exactly these bytes, then the connection is closed.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            kind: Kind::Raw(bytes.into()),
-            gate: None,
-        }
+        Self { kind: Kind::Raw(bytes.into()), gate: None }
     }
 
     /// Reads the request and never answers; the connection stays open.
     pub fn hang() -> Self {
-        Self {
-            kind: Kind::Hang,
-            gate: None,
-        }
+        Self { kind: Kind::Hang, gate: None }
     }
 
     /// Reads the request and closes the connection without a word.
     pub fn hang_up() -> Self {
-        Self {
-            kind: Kind::HangUp,
-            gate: None,
-        }
+        Self { kind: Kind::HangUp, gate: None }
     }
 
     #[must_use]
@@ -144,13 +124,7 @@ impl Answer {
     /// The bytes to write; none for the two answers that say nothing.
     pub(super) fn bytes_for(&self, request: &Received) -> Option<Bytes> {
         let (status, headers, body, echo, close) = match &self.kind {
-            Kind::Http {
-                status,
-                headers,
-                body,
-                echo,
-                close,
-            } => (status, headers, body, echo, close),
+            Kind::Http { status, headers, body, echo, close } => (status, headers, body, echo, close),
             Kind::Raw(bytes) => return Some(bytes.clone()),
             Kind::Hang | Kind::HangUp => return None,
         };
@@ -166,9 +140,7 @@ impl Answer {
             line("Connection", "close");
         }
         // 1xx and 204 must not have a length; all else gets a true one unless the script lies about it.
-        let has_length = headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let has_length = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         if !has_length && *status != 204 && *status >= 200 {
             line("Content-Length", &body.len().to_string());
         }
@@ -197,12 +169,7 @@ impl Default for Gate {
 impl Gate {
     /// Closed.
     pub fn new() -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                open: watch::Sender::new(false),
-                waiting: watch::Sender::new(0),
-            }),
-        }
+        Self { inner: Arc::new(Inner { open: watch::Sender::new(false), waiting: watch::Sender::new(0) }) }
     }
 
     /// Lets go everything that waits and all that comes.
@@ -224,24 +191,17 @@ impl Gate {
     pub async fn until_waiting(&self, count: usize) {
         let mut waiting = self.inner.waiting.subscribe();
         let wait = async {
-            waiting
-                .wait_for(|now| *now >= count)
-                .await
-                .expect("the gate holds the sender");
+            waiting.wait_for(|now| *now >= count).await.expect("the gate holds the sender");
         };
-        patience::within(&format!("{count} at the gate"), wait, || {
-            format!("{} are there", self.waiting())
-        })
-        .await;
+        patience::within(&format!("{count} at the gate"), wait, || format!("{} are there", self.waiting()))
+            .await;
     }
 
     pub(super) async fn pass(&self) {
         self.inner.waiting.send_modify(|now| *now += 1);
         let _leave = Leave(&self.inner.waiting);
         let mut open = self.inner.open.subscribe();
-        open.wait_for(|open| *open)
-            .await
-            .expect("the gate holds the sender");
+        open.wait_for(|open| *open).await.expect("the gate holds the sender");
     }
 }
 

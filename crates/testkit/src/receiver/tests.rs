@@ -16,28 +16,13 @@ async fn records_what_came_byte_for_byte_and_echoes_the_validation_token() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("validation-token"), Some("abc"));
     let body = "{ \"spaced\" : 1.50 }";
-    post(
-        &receiver,
-        "/hook?a=1",
-        &[("x-first", "1"), ("x-second", "2")],
-        body,
-    )
-    .await;
+    post(&receiver, "/hook?a=1", &[("x-first", "1"), ("x-second", "2")], body).await;
 
     assert!(receiver.next().await.is_handshake());
     let delivery = receiver.next_delivery().await;
-    assert_eq!(
-        (delivery.method.as_str(), delivery.path(), delivery.query()),
-        ("POST", "/hook", Some("a=1"))
-    );
+    assert_eq!((delivery.method.as_str(), delivery.path(), delivery.query()), ("POST", "/hook", Some("a=1")));
     assert_eq!(delivery.body, body);
-    let place = |name: &str| {
-        delivery
-            .headers
-            .iter()
-            .position(|(have, _)| have == name)
-            .expect("was sent")
-    };
+    let place = |name: &str| delivery.headers.iter().position(|(have, _)| have == name).expect("was sent");
     assert!(place("x-first") < place("x-second"));
 }
 
@@ -46,12 +31,7 @@ async fn queued_answers_come_first_and_leave_handshakes_alone() {
     let receiver = ScriptedReceiver::start().await;
     receiver.set_answer(Answer::status(503).header("Retry-After", "7"));
     receiver.then(Answer::status(500)).then(Answer::ok().body("kept"));
-    assert_eq!(
-        post(&receiver, "/", &[("Validation-Token", "t")], "")
-            .await
-            .status,
-        200
-    );
+    assert_eq!(post(&receiver, "/", &[("Validation-Token", "t")], "").await.status, 200);
     assert_eq!(post(&receiver, "/", &[], "{}").await.status, 500);
     assert_eq!(post(&receiver, "/", &[], "{}").await.text(), "kept");
     let last = post(&receiver, "/", &[], "{}").await;
@@ -82,24 +62,12 @@ async fn hanging_up_lying_and_raw_answers_are_possible() {
     let client = HttpClient::to(receiver.address());
     assert!(client.send(Method::POST, "/", &[], "{}").await.is_err());
     receiver.then(Answer::raw("HTTP/1.0 200 OK\r\n\r\nno length"));
-    assert_eq!(
-        client
-            .send(Method::POST, "/", &[], "{}")
-            .await
-            .expect("HTTP/1.0")
-            .text(),
-        "no length"
-    );
+    assert_eq!(client.send(Method::POST, "/", &[], "{}").await.expect("HTTP/1.0").text(), "no length");
     receiver.set_script(|_| Answer::ok().echoing("another"));
     let reply = post(&receiver, "/", &[("Validation-Token", "t")], "").await;
     assert_eq!(reply.header("validation-token"), Some("another"));
     receiver.set_script(|_| Answer::ok().without_echo());
-    assert_eq!(
-        post(&receiver, "/", &[("Validation-Token", "t")], "")
-            .await
-            .header("validation-token"),
-        None
-    );
+    assert_eq!(post(&receiver, "/", &[("Validation-Token", "t")], "").await.header("validation-token"), None);
 }
 
 #[tokio::test]
@@ -108,19 +76,9 @@ async fn a_stopped_receiver_refuses_and_another_may_take_its_place() {
     let address = receiver.address();
     post(&receiver, "/", &[], "{}").await;
     receiver.stop().await;
-    assert!(
-        HttpClient::to(address)
-            .send(Method::POST, "/", &[], "{}")
-            .await
-            .is_err()
-    );
+    assert!(HttpClient::to(address).send(Method::POST, "/", &[], "{}").await.is_err());
     let again = ScriptedReceiver::start_at(address).await;
     assert_eq!(post(&again, "/", &[], "{}").await.status, 200);
     let nobody = nobody_at().await;
-    assert!(
-        HttpClient::to(nobody)
-            .send(Method::POST, "/", &[], "{}")
-            .await
-            .is_err()
-    );
+    assert!(HttpClient::to(nobody).send(Method::POST, "/", &[], "{}").await.is_err());
 }

@@ -18,10 +18,7 @@ pub struct Received {
 impl Received {
     /// The first header of this name, in whatever spelling.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(have, _)| have.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     pub fn has_header(&self, name: &str) -> bool {
@@ -50,12 +47,7 @@ impl Received {
     pub fn summary(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let start: String = text.chars().take(160).collect();
-        format!(
-            "{} {} [{} bytes] {start}",
-            self.method,
-            self.target,
-            self.body.len()
-        )
+        format!("{} {} [{} bytes] {start}", self.method, self.target, self.body.len())
     }
 
     pub(super) fn keeps_alive(&self) -> bool {
@@ -85,13 +77,7 @@ where
         let (name, value) = line.split_once(':')?;
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut request = Received {
-        method,
-        target,
-        version,
-        headers,
-        body: Bytes::new(),
-    };
+    let mut request = Received { method, target, version, headers, body: Bytes::new() };
     request.body = read_body(stream, &request).await?;
     Some(request)
 }
@@ -107,9 +93,8 @@ async fn read_line<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Option<St
 }
 
 async fn read_body<S: AsyncRead + Unpin>(stream: &mut BufReader<S>, request: &Received) -> Option<Bytes> {
-    let chunked = request
-        .header("transfer-encoding")
-        .is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    let chunked =
+        request.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
     if chunked {
         return read_chunks(stream).await;
     }

@@ -26,13 +26,7 @@ pub struct Program {
 impl Program {
     pub fn new(binary: impl AsRef<Path>) -> Self {
         let binary = binary.as_ref().to_owned();
-        Self {
-            binary,
-            args: Vec::new(),
-            env: Vec::new(),
-            folder: None,
-            input: Vec::new(),
-        }
+        Self { binary, args: Vec::new(), env: Vec::new(), folder: None, input: Vec::new() }
     }
 
     #[must_use]
@@ -43,15 +37,13 @@ impl Program {
 
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -75,22 +67,15 @@ impl Program {
             let name = name.to_string_lossy();
             name.starts_with("HOOKSWITCH_") || name.starts_with("RC_") || name == "RUST_LOG"
         };
-        std::env::vars_os()
-            .filter(|(name, _)| ours(name))
-            .for_each(|(name, _)| {
-                command.env_remove(name);
-            });
+        std::env::vars_os().filter(|(name, _)| ours(name)).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
         command.args(&self.args).envs(self.env.iter().cloned());
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
         RunningProgram::watching(child, self.input.clone())
     }
 
@@ -98,11 +83,7 @@ impl Program {
     pub async fn run(&self) -> Finished {
         let mut running = self.start();
         let status = running.exited().await;
-        Finished {
-            status,
-            stdout: running.output.lines(true),
-            stderr: running.output.lines(false),
-        }
+        Finished { status, stdout: running.output.lines(true), stderr: running.output.lines(false) }
     }
 }
 
@@ -118,9 +99,7 @@ impl Finished {
     /// The exit code; fails the test if a signal ended it.
     #[track_caller]
     pub fn code(&self) -> i32 {
-        self.status
-            .code()
-            .unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
+        self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
     }
 }
 
@@ -140,11 +119,7 @@ struct Output {
 impl Output {
     fn lines(&self, stdout: bool) -> Vec<String> {
         let lines = self.lines.lock();
-        lines
-            .iter()
-            .filter(|(from, _)| *from == stdout)
-            .map(|(_, line)| line.clone())
-            .collect()
+        lines.iter().filter(|(from, _)| *from == stdout).map(|(_, line)| line.clone()).collect()
     }
 
     fn read_from(
@@ -165,12 +140,8 @@ impl RunningProgram {
     fn watching(mut child: Child, input: Vec<u8>) -> Self {
         let pid = Pid::from_child(&child);
         let output = Arc::new(Output::default());
-        let stdout = output
-            .clone()
-            .read_from(true, child.stdout.take().expect("piped"));
-        let stderr = output
-            .clone()
-            .read_from(false, child.stderr.take().expect("piped"));
+        let stdout = output.clone().read_from(true, child.stdout.take().expect("piped"));
+        let stderr = output.clone().read_from(false, child.stderr.take().expect("piped"));
         let mut stdin = child.stdin.take().expect("piped");
         let (end, ended) = watch::channel(None);
         let waiting = output.clone();
@@ -193,47 +164,38 @@ impl RunningProgram {
 
     /// Waits for the first line of standard output that holds `part`; fails if the program ends before.
     pub async fn line_with(&self, part: &str) -> String {
+        self.line_of(true, part).await
+    }
+
+    /// The same for standard error.
+    pub async fn stderr_with(&self, part: &str) -> String {
+        self.line_of(false, part).await
+    }
+
+    async fn line_of(&self, stdout: bool, part: &str) -> String {
         let wait = async {
             loop {
                 let changed = self.output.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                if let Some(line) = self
-                    .output
-                    .lines(true)
-                    .into_iter()
-                    .find(|line| line.contains(part))
-                {
+                let ended = *self.ended.borrow();
+                if let Some(line) = self.output.lines(stdout).into_iter().find(|line| line.contains(part)) {
                     return line;
                 }
-                if let Some(status) = *self.ended.borrow() {
-                    panic!(
-                        "ended with {status} before saying {part:?}; it said {}",
-                        self.said()
-                    );
+                if let Some(status) = ended {
+                    panic!("ended with {status} before saying {part:?}; it said {}", self.said());
                 }
                 changed.await;
             }
         };
-        patience::within(&format!("a line with {part:?}"), wait, || {
-            format!("it said {}", self.said())
-        })
-        .await
+        patience::within(&format!("a line with {part:?}"), wait, || format!("it said {}", self.said())).await
     }
 
     /// Everything it said so far, for messages of failed tests.
     pub fn said(&self) -> String {
         let lines = self.output.lines.lock();
-        let last: Vec<_> = lines
-            .iter()
-            .rev()
-            .take(40)
-            .map(|(_, line)| line.as_str())
-            .collect();
-        format!(
-            "(last lines)\n{}",
-            last.into_iter().rev().collect::<Vec<_>>().join("\n")
-        )
+        let last: Vec<_> = lines.iter().rev().take(40).map(|(_, line)| line.as_str()).collect();
+        format!("(last lines)\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"))
     }
 
     pub fn stdout(&self) -> Vec<String> {
@@ -266,9 +228,7 @@ impl RunningProgram {
         let said = format!("it said {}", self.said());
         let end = self.ended.wait_for(Option::is_some);
         let ended = patience::within("the end of the program", end, || said).await;
-        ended
-            .expect("the waiting thread sends before it ends")
-            .expect("waited for Some")
+        ended.expect("the waiting thread sends before it ends").expect("waited for Some")
     }
 
     fn signal(&self, signal: Signal) {
@@ -292,11 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_program_is_fed_read_and_its_code_kept() {
         let script = "cat; echo second >&2; exit 3";
-        let finished = Program::new("/bin/sh")
-            .args(["-c", script])
-            .input("first\n")
-            .run()
-            .await;
+        let finished = Program::new("/bin/sh").args(["-c", script]).input("first\n").run().await;
         assert_eq!(finished.code(), 3);
         assert_eq!(finished.stdout, ["first"]);
         assert_eq!(finished.stderr, ["second"]);
@@ -310,9 +266,7 @@ mod tests {
         running.terminate();
         assert_eq!(running.exited().await.code(), Some(7));
 
-        let mut running = Program::new("/bin/sh")
-            .args(["-c", "echo ready; sleep 600"])
-            .start();
+        let mut running = Program::new("/bin/sh").args(["-c", "echo ready; sleep 600"]).start();
         running.line_with("ready").await;
         running.kill().await;
         assert!(running.has_exited());

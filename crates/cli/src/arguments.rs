@@ -1,0 +1,215 @@
+//! The command line: what there is to say, and its help. Meaning is given to it elsewhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+/// A self-hosted event-notification server for communications platforms.
+#[derive(Debug, Parser)]
+#[command(name = "hookswitch", version, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub logging: Logging,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is written to standard error.
+#[derive(Args, Debug)]
+pub struct Logging {
+    /// What is logged: error, warn, info, debug, trace, or by module, as in `info,hookswitch_engine=debug`.
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL", default_value = "info")]
+    pub log: String,
+    /// How it is written.
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the server.
+    Serve(Serve),
+    /// Shows the server at work: a receiver, subscriptions, and a story of events that are played.
+    Demo(Demo),
+    /// Publishes events, one JSON object a line on standard input.
+    Publish(Publish),
+    /// Lists subscriptions, or shows one.
+    Subscriptions(Subscriptions),
+    /// Shows events by their uuid, and for whom they were.
+    Events(Events),
+    /// Lists deliveries, newest first, or shows one with its attempts.
+    Deliveries(Deliveries),
+    /// Lists the event types of the catalogue, or shows one.
+    EventTypes(EventTypes),
+    /// Prints the OpenAPI document of the HTTP API.
+    Openapi(Openapi),
+}
+
+/// Every option has an environment twin (HOOKSWITCH_LISTEN, …) and a key in the file; a flag beats the
+/// environment, the environment beats the file.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// A TOML file with settings.
+    #[arg(long, env = "HOOKSWITCH_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8080]; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// The data folder [default: ./hookswitch-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Development: a demo account, its secrets in DIR/dev.env, deliveries to loopback allowed.
+    #[arg(long)]
+    pub dev: bool,
+    /// Lets --dev listen on an address that is not loopback.
+    #[arg(long)]
+    pub dev_remote: bool,
+    /// Base of every URL that is handed out [default: http://LISTEN].
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Any other setting by its key, as in `--set delivery.notification_within=3s`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub settings: Vec<(String, String)>,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Plays the story once, checks that everything arrived, prints totals and ends.
+    #[arg(long)]
+    pub once: bool,
+    /// The data folder [default: a temporary one].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address and port to listen on [default: a free loopback port].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Where the server is and who asks. Flags beat the file, the file beats the environment; with none of
+/// them ./hookswitch-data/dev.env is read if it exists.
+#[derive(Args, Clone, Debug)]
+pub struct Connect {
+    /// The server's URL [env: HOOKSWITCH_URL] [default: http://127.0.0.1:8080].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<Url>,
+    /// The token to call with [env: HOOKSWITCH_ADMIN_TOKEN, or HOOKSWITCH_PUBLISH_TOKEN to publish].
+    #[arg(long, value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// A file of NAME=value lines to take them from, such as the dev.env of a --dev server.
+    #[arg(long, value_name = "FILE")]
+    pub env: Option<PathBuf>,
+    /// Prints the server's JSON, one value a line, in place of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Publish {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// How many events one request carries at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batch: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct Subscriptions {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// Shows this one with everything about it.
+    pub id: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Events {
+    #[command(flatten)]
+    pub connect: Connect,
+    #[arg(required = true, value_name = "UUID")]
+    pub uuids: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Deliveries {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// Shows this one with all its attempts.
+    #[arg(conflicts_with_all = ["subscription", "status", "event", "from", "to"])]
+    pub id: Option<String>,
+    /// Only of this subscription.
+    #[arg(long, value_name = "ID")]
+    pub subscription: Option<String>,
+    /// Only these.
+    #[arg(long)]
+    pub status: Option<DeliveryStatus>,
+    /// Only of events of this name; a `*` at the end stands for anything.
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+    /// Accepted at or after this time (ISO 8601).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Accepted before this time (ISO 8601).
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DeliveryStatus {
+    Pending,
+    Delivered,
+    Exhausted,
+    Cancelled,
+    /// Pending after a failure, exhausted or cancelled.
+    Undelivered,
+}
+
+#[derive(Args, Debug)]
+pub struct EventTypes {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// Shows this one with its parameters, schema and sample.
+    pub name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Openapi {
+    #[command(flatten)]
+    pub connect: Connect,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_setting_is_a_key_and_a_value() {
+        let serve = ["hookswitch", "serve", "--set", "delivery.notification_within=3s"];
+        let Command::Serve(serve) = Arguments::try_parse_from(serve).expect("good").command else {
+            panic!("not serve");
+        };
+        assert_eq!(serve.settings, [("delivery.notification_within".to_owned(), "3s".to_owned())]);
+        assert!(Arguments::try_parse_from(["hookswitch", "serve", "--set", "nothing"]).is_err());
+    }
+}

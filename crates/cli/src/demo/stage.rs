@@ -1,0 +1,169 @@
+//! The demo's dealings with the server: login, subscribe, publish, clean up, all over HTTP.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use hookswitch_core::clock::{Handles, MonoTime};
+use hookswitch_core::signature::Signer;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use url::form_urlencoded::Serializer;
+
+use super::receiver::{Arrival, Receiver};
+use super::story::{Cast, Scene, Story, Subscriber};
+use crate::connection::{Api, read_env_file};
+use crate::failure::Failure;
+use crate::http_client::HttpClient;
+
+/// Where the receiver takes deliveries; by it subscriptions of an earlier demo are recognised.
+const PATH: &str = "/hookswitch-demo/";
+/// What is remembered of published events, to say how long their deliveries took.
+const REMEMBERED: usize = 1000;
+
+pub struct Stage {
+    user: Api,
+    publisher: Api,
+    story: Story,
+    /// Paths of the subscriptions that were made.
+    made: Vec<String>,
+    published: HashMap<String, MonoTime>,
+    handles: Handles,
+    started: MonoTime,
+    /// Kept for as long as the stage stands.
+    _receiver: Receiver,
+}
+
+impl Stage {
+    /// Logs in as the demo user of this data folder, starts the receiver and makes the subscriptions.
+    pub async fn set(data: &Path, handles: Handles) -> Result<(Self, mpsc::Receiver<Arrival>), Failure> {
+        let settings = Settings(read_env_file(&data.join("dev.env"))?.into_iter().collect());
+        let signer = Signer::new([settings.get("HOOKSWITCH_SIGNING_SECRET")?])
+            .map_err(|error| Failure::Failed(format!("the signing secret of dev.env: {error}")))?;
+        let (receiver, arrivals) = Receiver::start(signer, handles.clone()).await?;
+        let url = settings.get("HOOKSWITCH_URL")?;
+        let user = Api::with(url, Some(login(&settings, url).await?))?;
+        let publisher = Api::with(url, Some(settings.get("HOOKSWITCH_PUBLISH_TOKEN")?.to_owned()))?;
+        remove_earlier(&user).await?;
+        let story = story(&settings, &user, &handles).await?;
+        let mut made = Vec::new();
+        for subscriber in &story.subscriptions {
+            made.push(subscribe(&user, &receiver, subscriber).await?);
+        }
+        let (published, started) = (HashMap::new(), handles.monotonic());
+        let stage = Self { user, publisher, story, made, published, handles, started, _receiver: receiver };
+        Ok((stage, arrivals))
+    }
+
+    pub fn scenes(&self) -> Vec<Scene> {
+        self.story.scenes.clone()
+    }
+
+    /// Publishes a scene's event and returns its uuid. A 202 says that it is safe with the server.
+    pub async fn publish(&mut self, scene: &Scene) -> Result<String, Failure> {
+        let mut entry = json!({ "event": scene.event, "body": scene.body });
+        if !scene.event.contains("/account/") {
+            entry["accountId"] = self.story.account.clone().into();
+        }
+        let before = self.handles.monotonic();
+        let answer = post(&self.publisher, "/hookswitch/v1/events", &entry).await?;
+        let uuid = answer["events"][0]["uuid"].as_str().unwrap_or_default().to_owned();
+        if self.published.len() >= REMEMBERED {
+            self.published.clear();
+        }
+        self.published.insert(uuid.clone(), before);
+        Ok(uuid)
+    }
+
+    pub fn published_at(&self, uuid: &str) -> Option<MonoTime> {
+        self.published.get(uuid).copied()
+    }
+
+    /// Seconds since the stage was set.
+    pub fn clock_time(&self) -> String {
+        format!("{:8.3}", self.handles.monotonic().since(self.started).as_secs_f64())
+    }
+
+    /// Deletes the subscriptions that were made.
+    pub async fn clear(&mut self) -> Result<(), Failure> {
+        for path in self.made.drain(..) {
+            self.user.call(Method::DELETE, &path, None).await?.success()?;
+        }
+        Ok(())
+    }
+}
+
+struct Settings(HashMap<String, String>);
+
+impl Settings {
+    fn get(&self, name: &str) -> Result<&str, Failure> {
+        let value = self.0.get(name).map(String::as_str);
+        value.ok_or_else(|| Failure::Failed(format!("dev.env has no {name}")))
+    }
+}
+
+async fn login(settings: &Settings, url: &str) -> Result<String, Failure> {
+    let form = Serializer::new(String::new())
+        .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+        .append_pair("assertion", settings.get("RC_USER_JWT")?)
+        .finish();
+    let pair = format!("{}:{}", settings.get("RC_APP_CLIENT_ID")?, settings.get("RC_APP_CLIENT_SECRET")?);
+    let authorization = format!("Basic {}", BASE64.encode(pair));
+    let body = Some(("application/x-www-form-urlencoded", Bytes::from(form)));
+    let app = HttpClient::new(parse(url)?)?;
+    let answer = app.send(Method::POST, "/restapi/oauth/token", Some(&authorization), body).await?;
+    let token = answer.success()?.json()?["access_token"].take();
+    token
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::Failed("the login gave no access token".to_owned()))
+}
+
+fn parse(url: &str) -> Result<url::Url, Failure> {
+    url.parse().map_err(|error| Failure::Failed(format!("HOOKSWITCH_URL of dev.env: {error}")))
+}
+
+async fn story(settings: &Settings, user: &Api, handles: &Handles) -> Result<Story, Failure> {
+    let me = settings.get("RC_EXTENSION_ID")?;
+    let list = user.get("/restapi/v1.0/account/~/extension?perPage=10").await?.json()?;
+    let ids = list["records"].as_array().into_iter().flatten().map(|record| record["id"].to_string());
+    let colleague = ids.into_iter().find(|id| id != me);
+    let colleague =
+        colleague.ok_or_else(|| Failure::Failed("the demo account has one user only".to_owned()))?;
+    let (account, now) = (settings.get("RC_ACCOUNT_ID")?, handles.now().iso8601());
+    let cast = Cast { account, me, colleague: &colleague, now: &now };
+    Story::with(&cast).ok_or_else(|| Failure::Failed("the story cannot be read".to_owned()))
+}
+
+/// Subscriptions of a demo that was killed: their receiver is gone.
+async fn remove_earlier(user: &Api) -> Result<(), Failure> {
+    for door in ["/restapi/v1.0/subscription", "/webinar/notifications/v1/subscriptions"] {
+        let list = user.get(door).await?.json()?;
+        for record in list["records"].as_array().into_iter().flatten() {
+            let address = record["deliveryMode"]["address"].as_str().unwrap_or_default();
+            if let Some(id) = record["id"].as_str().filter(|_| address.contains(PATH)) {
+                user.call(Method::DELETE, &format!("{door}/{id}"), None).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn subscribe(user: &Api, receiver: &Receiver, subscriber: &Subscriber) -> Result<String, Failure> {
+    let address = receiver.url(&format!("{PATH}{}", subscriber.name));
+    let wanted = json!({
+        "eventFilters": subscriber.event_filters,
+        "deliveryMode": { "transportType": "WebHook", "address": address },
+    });
+    let made = post(user, &subscriber.path, &wanted).await?;
+    let id = made["id"].as_str().unwrap_or_default();
+    Ok(format!("{}/{id}", subscriber.path))
+}
+
+async fn post(api: &Api, path: &str, body: &Value) -> Result<Value, Failure> {
+    let body = Some(("application/json", Bytes::from(body.to_string())));
+    api.call(Method::POST, path, body).await?.success()?.json()
+}

@@ -1,0 +1,89 @@
+//! `hookswitch serve`: settings from their layers, a server until a signal, an orderly end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use hookswitch_server::clock::system_handles;
+use hookswitch_server::config::{Layers, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::Serve;
+use crate::failure::Failure;
+use crate::output;
+use crate::running::Running;
+
+pub async fn run(options: &Serve) -> Result<(), Failure> {
+    let settings = settings(options)?;
+    let server = Running::start(settings, system_handles()).await?;
+    output::line(&format!("hookswitch is ready on {}", server.url()))?;
+    first_signal().await?;
+    tracing::info!("stopping: no new work is taken, attempts under way may end");
+    tokio::select! {
+        stopped = server.stop() => stopped,
+        _ = first_signal() => Err(Failure::Failed("ended at once by a second signal".to_owned())),
+    }
+}
+
+/// Flags beat the environment, the environment beats the file. Every mistake is told at once.
+fn settings(options: &Serve) -> Result<Settings, Failure> {
+    let mut layers = Layers::default();
+    if let Some(path) = &options.config {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+        layers = layers.with_file(path, &text);
+    }
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    layers = layers.with_environment(environment);
+    let known = Settings::describe();
+    if let Some((key, _)) =
+        options.settings.iter().find(|(key, _)| known.iter().all(|setting| setting.key != *key))
+    {
+        return Err(Failure::Usage(format!("--set {key}: there is no such setting")));
+    }
+    for (key, value) in flags(options) {
+        layers = layers.with_flag(&key, value);
+    }
+    Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn flags(options: &Serve) -> Vec<(String, String)> {
+    let mut flags = options.settings.clone();
+    let mut flag = |key: &str, value: String| flags.push((key.to_owned(), value));
+    if let Some(listen) = &options.listen {
+        flag("listen", listen.clone());
+    }
+    if let Some(data) = &options.data {
+        flag("data", data.display().to_string());
+    }
+    if let Some(url) = &options.public_url {
+        flag("public_url", url.clone());
+    }
+    if options.dev {
+        flag("dev", "true".to_owned());
+    }
+    if options.dev_remote {
+        flag("dev_remote", "true".to_owned());
+    }
+    flags
+}
+
+/// Those of the demo: nothing from the environment, so that it is the same everywhere.
+pub fn demo_settings(data: &Path, listen: SocketAddr) -> Result<Settings, Failure> {
+    let layers = Layers::default()
+        .with_flag("dev", "true")
+        .with_flag("data", data.display().to_string())
+        .with_flag("listen", listen.to_string());
+    Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// SIGTERM, or Ctrl-C.
+pub async fn first_signal() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::io("signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("signals"))?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
