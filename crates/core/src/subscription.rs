@@ -128,9 +128,10 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whole seconds left, floored: 604799 right after a creation with 604800.
+    /// Whole seconds that are still full: 604799 right after a creation with 604800, as the hosted
+    /// platform answers.
     pub fn expires_in(&self, now: WallTime) -> i64 {
-        (self.expires_at.0 - now.0).max(0) / 1000
+        (self.expires_at.0 - now.0 - 1).max(0) / 1000
     }
 
     pub fn is_expired(&self, now: WallTime) -> bool {

@@ -4,6 +4,8 @@
 //! (contract.md §0). `OptionalJson` takes all four for absent. Text that is not JSON is CMN-103 with
 //! line and column; JSON of the wrong shape is CMN-101 with the name of the member.
 
+use std::error::Error;
+
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use bytes::Bytes;
@@ -96,10 +98,15 @@ where
 pub async fn read(body: Body, limit: BodyLimit) -> Result<Bytes, ApiError> {
     match Limited::new(body, limit.bytes).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(limit.exceeded()),
+        Err(error) if is_over_limit(error.as_ref()) => Err(limit.exceeded()),
         // The client went away or broke the framing; nobody will read this.
         Err(_) => Err(ApiError::malformed("Request body ended too early")),
     }
+}
+
+/// The front door's own limit shows as a cause, because the body it bounds is wrapped.
+fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_over_limit)
 }
 
 /// Reads JSON, saying what is wrong where.

@@ -2,6 +2,7 @@
 
 pub mod directory;
 mod extension_list;
+pub mod subscription;
 
 use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
