@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn what_is_not_one_json_object_within_the_limits_is_refused() {
-        let deep = |levels: usize| format!("{}{}", "{\"a\":".repeat(levels - 1) + "{}", "}".repeat(levels - 1));
+        let deep =
+            |levels: usize| format!("{}{}", "{\"a\":".repeat(levels - 1) + "{}", "}".repeat(levels - 1));
         assert!(minified(&deep(limits::EVENT_BODY_DEPTH)).is_ok());
         for (raw, words) in [
             ("[]", "it is no JSON object"),

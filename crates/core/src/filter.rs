@@ -295,7 +295,8 @@ fn without_repeats(mut filters: Vec<ParsedFilter>) -> Vec<ParsedFilter> {
 
 /// Cuts the server's own address off an absolute URL.
 fn without_base<'t>(text: &'t str, base: &str) -> Result<&'t str, FilterError> {
-    let scheme = text.split_once("://").filter(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let scheme =
+        text.split_once("://").filter(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     if scheme.is_none() {
         return Ok(text);
     }
@@ -341,7 +342,11 @@ impl<'t> Located<'t> {
     }
 
     /// Puts ids in the place of `~` and writes the path as it is echoed.
-    fn resolve(&self, catalogue: &Catalogue, caller: Option<&Caller<'_>>) -> Result<ParsedFilter, FilterError> {
+    fn resolve(
+        &self,
+        catalogue: &Catalogue,
+        caller: Option<&Caller<'_>>,
+    ) -> Result<ParsedFilter, FilterError> {
         let form = catalogue.form(self.form);
         let mut filter = ParsedFilter::bare(self.form, form.entry, "");
         let mut ids: SmallVec<[(usize, u64); 2]> = SmallVec::new();
@@ -404,7 +409,8 @@ impl ParsedFilter {
         let Some(entry) = self.entry.map(|entry| catalogue.entry(entry)) else { return Ok(()) };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = paths::decode(name).ok_or(FilterError::Malformed("its query is not percent-encoded UTF-8"))?;
+            let name = paths::decode(name)
+                .ok_or(FilterError::Malformed("its query is not percent-encoded UTF-8"))?;
             if let Some(value) = self.read_parameter(entry, &name, value)? {
                 self.pairs.push((name.into_owned(), value));
             }
@@ -422,7 +428,12 @@ impl ParsedFilter {
     }
 
     /// Takes in one parameter; gives back the decoded value of one that does not refine.
-    fn read_parameter(&mut self, entry: &Entry, name: &str, written: &str) -> Result<Option<String>, FilterError> {
+    fn read_parameter(
+        &mut self,
+        entry: &Entry,
+        name: &str,
+        written: &str,
+    ) -> Result<Option<String>, FilterError> {
         let undecodable = FilterError::Malformed("its query is not percent-encoded UTF-8");
         let value = paths::decode(written).ok_or(undecodable)?.into_owned();
         let bad = |value: String, legal: &[String]| {
@@ -486,7 +497,9 @@ impl ParsedFilter {
     fn seconds(&self, parameter: &str) -> Result<Duration, FilterError> {
         let mut values = self.pairs.iter().filter(|(name, _)| name == parameter).map(|(_, value)| value);
         let seconds = match (values.next(), values.next()) {
-            (Some(value), None) if value.bytes().all(|byte| byte.is_ascii_digit()) => value.parse::<u32>().ok(),
+            (Some(value), None) if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                value.parse::<u32>().ok()
+            }
             _ => None,
         };
         match seconds {
@@ -501,3 +514,6 @@ fn list(refine: &Refine, decoded: &str) -> Option<Vec<Box<str>>> {
     let values = decoded.split(',').map(|value| refine.spelling(value));
     values.map(|value| (!value.is_empty() && refine.is_legal(value)).then(|| value.into())).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,8 @@ impl Member {
     /// Whether the key is `name`, however it is escaped.
     pub(crate) fn is_named(&self, text: &[u8], name: &str) -> bool {
         let Some(inner) = text.get(self.key.0 + 1..self.key.1.saturating_sub(1)) else { return false };
-        inner == name.as_bytes() || (inner.contains(&b'\\') && string_at(text, self.key).as_deref() == Some(name))
+        inner == name.as_bytes()
+            || (inner.contains(&b'\\') && string_at(text, self.key).as_deref() == Some(name))
     }
 }
 
@@ -166,7 +167,7 @@ mod tests {
                     let _ = member.is_named(text, "a");
                     let _ = scalar_at(text, member.value);
                 }
-                let _ = elements(text, at).map(|span| scalar_at(text, span)).count();
+                elements(text, at).for_each(|span| drop(scalar_at(text, span)));
             }
         }
     }

@@ -155,7 +155,8 @@ fn types(value: &Value, at: &str) -> Result<Vec<Type>, SchemaError> {
         Value::String(name) => vec![name.clone()],
         _ => strings(value, at)?,
     };
-    let named = |name: &String| Type::named(name).map_or_else(|| fault(at, format!("{name:?} is no type")), Ok);
+    let named =
+        |name: &String| Type::named(name).map_or_else(|| fault(at, format!("{name:?} is no type")), Ok);
     names.iter().map(named).collect()
 }
 
@@ -169,7 +170,10 @@ fn strings(value: &Value, at: &str) -> Result<Vec<String>, SchemaError> {
 
 fn properties(value: &Value, at: &str) -> Result<Vec<(String, Schema)>, SchemaError> {
     let Value::Object(members) = value else { return fault(at, "is not an object") };
-    members.iter().map(|(name, schema)| Ok((name.clone(), compile(schema, &format!("{at}/{name}"))?))).collect()
+    members
+        .iter()
+        .map(|(name, schema)| Ok((name.clone(), compile(schema, &format!("{at}/{name}"))?)))
+        .collect()
 }
 
 fn alternatives(value: &Value, at: &str) -> Result<Vec<Schema>, SchemaError> {
@@ -345,15 +349,19 @@ mod tests {
             (json!({"parties": [{"id": "1"}, {}]}), "/parties/1/id: is required"),
             (json!({"parties": [{"id": 1}]}), "/parties/0/id: must be string, is 1"),
             (json!({"parties": []}), "/parties: must have at least 1 elements, has 0"),
-            (json!({"parties": [{"id": "1", "role": "X"}]}),
-             r#"/parties/0/role: must be one of "Host", "Participant", null, is "X""#),
+            (
+                json!({"parties": [{"id": "1", "role": "X"}]}),
+                r#"/parties/0/role: must be one of "Host", "Participant", null, is "X""#,
+            ),
             (json!({"n": 2.5}), "/n: must be integer or string, is 2.5"),
             (json!({"n": 10}), "/n: must be at most 9, is 10"),
             (json!({"n": 0}), "/n: must be at least 1, is 0"),
             (json!({"n": "abcd"}), "/n: must have at most 3 characters, has 4"),
             (json!({"k": 6}), "/k: must be one of 5, is 6"),
-            (json!({"any": {"y": 1}}),
-             "/any: fits none of 2 forms; the first because /any: must be string, is an object"),
+            (
+                json!({"any": {"y": 1}}),
+                "/any: fits none of 2 forms; the first because /any: must be string, is an object",
+            ),
             (json!({"f": "1"}), r#"/f: must be number, is "1""#),
         ] {
             assert_eq!(check(schema.clone(), broken).unwrap_err(), words);
@@ -363,8 +371,10 @@ mod tests {
     #[test]
     fn a_schema_with_a_keyword_that_would_not_be_checked_is_refused() {
         for (schema, words) in [
-            (json!({"properties": {"a": {"additionalProperties": false}}}),
-             r#"schema at "/properties/a/additionalProperties": this keyword is not supported here"#),
+            (
+                json!({"properties": {"a": {"additionalProperties": false}}}),
+                r#"schema at "/properties/a/additionalProperties": this keyword is not supported here"#,
+            ),
             (json!({"type": "text"}), r#"schema at "/type": "text" is no type"#),
             (json!({"anyOf": []}), r#"schema at "/anyOf": is not a list of schemas"#),
             (json!({"items": 5}), r#"schema at "/items": is not an object"#),

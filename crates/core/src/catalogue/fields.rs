@@ -32,7 +32,9 @@ impl Fields {
             Value::Object(members) => {
                 Ok(Self { entry: entry.to_owned(), within: within.to_owned(), members })
             }
-            other => Err(CatalogueError::new(entry, within.trim_end_matches('/'), format!("{other} is no object"))),
+            other => {
+                Err(CatalogueError::new(entry, within.trim_end_matches('/'), format!("{other} is no object")))
+            }
         }
     }
 
@@ -54,7 +56,10 @@ impl Fields {
         found.ok_or_else(|| self.error(field, "is missing"))
     }
 
-    pub(crate) fn or_default<T: DeserializeOwned + Default>(&mut self, field: &str) -> Result<T, CatalogueError> {
+    pub(crate) fn or_default<T: DeserializeOwned + Default>(
+        &mut self,
+        field: &str,
+    ) -> Result<T, CatalogueError> {
         Ok(self.optional(field)?.unwrap_or_default())
     }
 

@@ -60,7 +60,8 @@ pub(crate) struct WrittenEntry {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Vec<WrittenEntry>, CatalogueError> {
-    let file: Value = serde_json::from_str(text).map_err(|error| CatalogueError::new("", "", error.to_string()))?;
+    let file: Value =
+        serde_json::from_str(text).map_err(|error| CatalogueError::new("", "", error.to_string()))?;
     let mut fields = Fields::new("", "", file)?;
     let definitions: Map<String, Value> = fields.or_default("$defs")?;
     let entries = fields.list("eventTypes")?;
@@ -68,7 +69,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<WrittenEntry>, CatalogueError> {
     entries.into_iter().map(|(within, value)| entry(&within, value, &definitions)).collect()
 }
 
-fn entry(within: &str, value: Value, definitions: &Map<String, Value>) -> Result<WrittenEntry, CatalogueError> {
+fn entry(
+    within: &str,
+    value: Value,
+    definitions: &Map<String, Value>,
+) -> Result<WrittenEntry, CatalogueError> {
     let mut fields = Fields::new(within.trim_end_matches('/'), "", value)?;
     let name: String = fields.required("name")?;
     fields.entry.clone_from(&name);
@@ -81,8 +86,10 @@ fn entry(within: &str, value: Value, definitions: &Map<String, Value>) -> Result
     let variables = variables(&mut fields, &forms)?;
     check_places(&fields, &parameters, &variables)?;
     let source = fields.value("schema").ok_or_else(|| fields.error("schema", "is missing"))?;
-    let schema_source = inline(source, definitions, REFERENCES).map_err(|reason| fields.error("schema", reason))?;
-    let schema = Schema::compile(&schema_source).map_err(|error| fields.error("schema", error.to_string()))?;
+    let schema_source =
+        inline(source, definitions, REFERENCES).map_err(|reason| fields.error("schema", reason))?;
+    let schema =
+        Schema::compile(&schema_source).map_err(|error| fields.error("schema", error.to_string()))?;
     let sample: Value = fields.required("sample")?;
     if !sample.is_object() {
         return Err(fields.error("sample", "is no object"));
@@ -194,7 +201,9 @@ fn refine(fields: &mut Fields, no: usize) -> Result<Refine, CatalogueError> {
     let values: Vec<String> = fields.or_default("values")?;
     let aliases: BTreeMap<String, String> = fields.or_default("aliases")?;
     if let Some((alias, value)) = aliases.iter().find(|(_, value)| !values.contains(value)) {
-        return Err(fields.error("aliases", format!("{alias:?} stands for {value:?}, which is no legal value")));
+        return Err(
+            fields.error("aliases", format!("{alias:?} stands for {value:?}, which is no legal value"))
+        );
     }
     let when_absent = fields.or_default("whenAbsent")?;
     let no = u8::try_from(no).unwrap_or(u8::MAX);
@@ -214,9 +223,11 @@ fn shape(fields: &mut Fields, no: usize) -> Result<Shape, CatalogueError> {
 /// Gives each shaping parameter the bits of all that it implies.
 fn follow_implications(fields: &Fields, parameters: &mut [Parameter]) -> Result<(), CatalogueError> {
     let bits_of = |parameters: &[Parameter], name: &str| {
-        parameters.iter().find(|parameter| parameter.name == name).and_then(|parameter| match &parameter.kind {
-            ParameterKind::Shape(shape) => Some(shape.bits),
-            _ => None,
+        parameters.iter().find(|parameter| parameter.name == name).and_then(|parameter| {
+            match &parameter.kind {
+                ParameterKind::Shape(shape) => Some(shape.bits),
+                _ => None,
+            }
         })
     };
     // An implication may lead to another one: as many rounds as there are parameters settle it.
@@ -244,7 +255,8 @@ fn shaping(parameters: &[Parameter]) -> Shaping {
         ParameterKind::Shape(shape) => Some(shape),
         _ => None,
     });
-    let members = shapes.enumerate().flat_map(|(no, shape)| shape.adds.iter().map(move |pointer| (pointer, 1 << no)));
+    let members =
+        shapes.enumerate().flat_map(|(no, shape)| shape.adds.iter().map(move |pointer| (pointer, 1 << no)));
     Shaping::new(members)
 }
 
@@ -274,17 +286,21 @@ fn variables(fields: &mut Fields, forms: &[WrittenForm]) -> Result<Vec<Variable>
     for form in forms {
         let parts = parse_pattern(&form.pattern).unwrap_or_default();
         let undeclared = |name: &&str| {
-            !matches!(*name, "accountId" | "extensionId") && !variables.iter().any(|known| known.name == **name)
+            !matches!(*name, "accountId" | "extensionId")
+                && !variables.iter().any(|known| known.name == **name)
         };
         if let Some(name) = variable_names(&parts).find(undeclared) {
             return Err(fields.error("variables", format!("{name:?} of {} is not described", form.pattern)));
         }
         let of_form = |name: &str| variables.iter().find(|variable| variable.name == name);
-        let lists = variable_names(&parts).filter_map(of_form).filter(|variable| {
-            variable.places.iter().any(Place::reads_arrays)
-        });
+        let lists = variable_names(&parts)
+            .filter_map(of_form)
+            .filter(|variable| variable.places.iter().any(Place::reads_arrays));
         if lists.count() > 1 {
-            return Err(fields.error("variables", format!("{} has two variables that are read from arrays", form.pattern)));
+            return Err(fields.error(
+                "variables",
+                format!("{} has two variables that are read from arrays", form.pattern),
+            ));
         }
     }
     Ok(variables)
@@ -295,7 +311,11 @@ fn places(fields: &Fields, field: &str, written: &[Value]) -> Result<Vec<Place>,
 }
 
 /// Places that name a variable must name one that there is.
-fn check_places(fields: &Fields, parameters: &[Parameter], variables: &[Variable]) -> Result<(), CatalogueError> {
+fn check_places(
+    fields: &Fields,
+    parameters: &[Parameter],
+    variables: &[Variable],
+) -> Result<(), CatalogueError> {
     for parameter in parameters {
         let ParameterKind::Refine(refine) = &parameter.kind else { continue };
         for place in &refine.places {
@@ -314,9 +334,11 @@ fn check_places(fields: &Fields, parameters: &[Parameter], variables: &[Variable
 /// Puts the definitions in the place of their references, so that each schema is complete in itself.
 fn inline(schema: Value, definitions: &Map<String, Value>, depth: u32) -> Result<Value, String> {
     match schema {
-        Value::Array(items) => {
-            items.into_iter().map(|item| inline(item, definitions, depth)).collect::<Result<_, _>>().map(Value::Array)
-        }
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| inline(item, definitions, depth))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Value::Object(mut members) => {
             let reference = members.remove("$ref");
             let mut own = Map::new();

@@ -21,7 +21,10 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 pub(crate) use entry::FormVariable;
-pub use entry::{Entry, EntryNo, Form, FormNo, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable, WhenAbsent};
+pub use entry::{
+    Entry, EntryNo, Form, FormNo, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable,
+    WhenAbsent,
+};
 pub use fields::CatalogueError;
 pub use place::{Place, Pointer};
 
@@ -243,7 +246,13 @@ fn numbered(form: file::WrittenForm, entry: EntryNo, of_entry: &Entry) -> Form {
         other => FormVariable::Text(position(other).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)),
     };
     let variables = file::variable_names(&parts).map(variable).collect();
-    Form { entry: Some(entry), pattern: form.pattern, scope: form.scope, permissions: form.permissions, variables }
+    Form {
+        entry: Some(entry),
+        pattern: form.pattern,
+        scope: form.scope,
+        permissions: form.permissions,
+        variables,
+    }
 }
 
 fn published_id(text: &str) -> Result<u64, ResolveError> {

@@ -158,7 +158,13 @@ impl Paths {
     }
 
     // The recursion is as deep as the path has segments, which `split` bounds.
-    fn walk(&self, node: &Node, segments: &[Cow<'_, str>], at: usize, captures: &mut Captures) -> Option<FormNo> {
+    fn walk(
+        &self,
+        node: &Node,
+        segments: &[Cow<'_, str>],
+        at: usize,
+        captures: &mut Captures,
+    ) -> Option<FormNo> {
         let Some(segment) = segments.get(at) else { return node.form };
         let fixed = node.fixed.iter().find(|(known, _)| **known == **segment);
         if let Some((_, next)) = fixed
@@ -201,7 +207,13 @@ mod tests {
 
     #[test]
     fn fixed_segments_go_before_variables_and_the_search_goes_back_where_needed() {
-        let paths = paths(&["/a/{accountId}/x", "/a/{accountId}", "/a/b/{thing}", "/a/b/c", "/a/{accountId}/{thing}/d"]);
+        let paths = paths(&[
+            "/a/{accountId}/x",
+            "/a/{accountId}",
+            "/a/b/{thing}",
+            "/a/b/c",
+            "/a/{accountId}/{thing}/d",
+        ]);
         assert_eq!(find(&paths, "/a/1/x"), Some((0, vec![1])));
         assert_eq!(find(&paths, "/a/%7E/x/"), Some((0, vec![1])));
         assert_eq!(find(&paths, "/a/1"), Some((1, vec![1])));

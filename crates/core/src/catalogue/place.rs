@@ -43,7 +43,8 @@ impl Place {
                 Some(name) => Ok(Self::Variable(name.to_owned())),
                 None => Pointer::parse(text).map(Self::Body),
             },
-            Value::Object(members) if members.len() == 1 => match (members.get("exists"), members.get("any")) {
+            Value::Object(members) if members.len() == 1 => match (members.get("exists"), members.get("any"))
+            {
                 (Some(Value::String(text)), _) => Pointer::parse(text).map(Self::Exists),
                 (_, Some(Value::Array(several))) => {
                     let parse = |one: &Value| Pointer::parse(one.as_str().unwrap_or_default());
@@ -128,7 +129,11 @@ fn read<'a>(body: &'a [u8], at: usize, steps: &[Step], out: &mut Values<'a>) -> 
             .find(|member| member.is_named(body, name))
             .is_some_and(|member| read(body, member.value.0, rest, out)),
         Step::EachElement => {
-            scan::elements(body, at).fold(false, |present, element| read(body, element.0, rest, out) || present)
+            let mut present = false;
+            for element in scan::elements(body, at) {
+                present |= read(body, element.0, rest, out);
+            }
+            present
         }
     }
 }

@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn only_named_members_are_cut_and_commas_come_out_right() {
-        let body = r#"{"calls":[{"sip":{"a":[1,"]"]},"id":1},{"id":2,"sip":0},{"sip":1},7],"n":1.50,"total":2}"#;
+        let body =
+            r#"{"calls":[{"sip":{"a":[1,"]"]},"id":1},{"id":2,"sip":0},{"sip":1},7],"n":1.50,"total":2}"#;
         assert_eq!(shaped(3, body), body);
         assert_eq!(shaped(1, body), r#"{"calls":[{"id":1},{"id":2},{},7],"n":1.50,"total":2}"#);
         assert_eq!(shaped(0, body), r#"{"n":1.50}"#);

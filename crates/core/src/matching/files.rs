@@ -136,7 +136,13 @@ impl Files {
         place(groups[at].filters.len() - 1)
     }
 
-    pub(crate) fn leave(&mut self, node: u64, parameters: Parameters, filter: u32, place: u32) -> Option<Moved> {
+    pub(crate) fn leave(
+        &mut self,
+        node: u64,
+        parameters: Parameters,
+        filter: u32,
+        place: u32,
+    ) -> Option<Moved> {
         let bucket = self.buckets.get_mut(node).filter(|bucket| bucket.groups != NONE)?;
         let groups = &mut self.groups[bucket.groups];
         let at = groups.iter().position(|group| group.parameters == parameters)?;
@@ -162,7 +168,9 @@ fn place(index: usize) -> u32 {
 /// Takes one entry out and fills its place with the last one.
 fn take_from(entries: &mut Vec<u32>, filter: u32, place: u32) -> Option<Moved> {
     let is_there = |at: &usize| entries.get(*at) == Some(&filter);
-    let at = Some(place as usize).filter(is_there).or_else(|| entries.iter().position(|entry| *entry == filter))?;
+    let at = Some(place as usize)
+        .filter(is_there)
+        .or_else(|| entries.iter().position(|entry| *entry == filter))?;
     entries.swap_remove(at);
     if entries.capacity() > 64 && entries.len() < entries.capacity() / 4 {
         entries.shrink_to(entries.len() * 2);

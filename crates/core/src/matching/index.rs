@@ -139,15 +139,16 @@ impl Index {
 
     fn filing(&self, node: u64, conditions: &[Condition]) -> (Parameters, SmallVec<[u64; 1]>) {
         let of_one_value = || conditions.iter().filter(|condition| condition.values.len() == 1);
-        let parameters = of_one_value().fold(Parameters::default(), |set, condition| set.with(condition.parameter));
+        let parameters =
+            of_one_value().fold(Parameters::default(), |set, condition| set.with(condition.parameter));
         if !parameters.is_empty() {
             let values = of_one_value().map(|condition| &*condition.values[0]);
             return (parameters, SmallVec::from_elem(self.refined_hash(node, parameters, values), 1));
         }
         let Some(list) = conditions.first() else { return (parameters, SmallVec::from_elem(node, 1)) };
         let parameters = parameters.with(list.parameter);
-        let hash = |value: &Box<str>| self.refined_hash(node, parameters, [&**value]);
-        (parameters, list.values.iter().map(hash).collect())
+        let values = list.values.iter().map(|value| &**value);
+        (parameters, values.map(|value| self.refined_hash(node, parameters, [value])).collect())
     }
 }
 
@@ -165,7 +166,12 @@ impl Index {
 
     /// Adds filters to a subscription, behind those that it has. Reminders match no published event and
     /// are left out.
-    pub fn insert(&mut self, catalogue: &Catalogue, subscriber: Subscriber, filters: &[(FilterNo, ParsedFilter)]) {
+    pub fn insert(
+        &mut self,
+        catalogue: &Catalogue,
+        subscriber: Subscriber,
+        filters: &[(FilterNo, ParsedFilter)],
+    ) {
         let hash = self.seed.hash_one(subscriber.no);
         let subscription = self.by_no.get(hash).copied().unwrap_or_else(|| {
             let slot = SubscriptionSlot { subscriber, first_filter: NONE, next_order: 0 };
@@ -178,7 +184,13 @@ impl Index {
         }
     }
 
-    fn insert_filter(&mut self, catalogue: &Catalogue, subscription: u32, no: FilterNo, filter: &ParsedFilter) {
+    fn insert_filter(
+        &mut self,
+        catalogue: &Catalogue,
+        subscription: u32,
+        no: FilterNo,
+        filter: &ParsedFilter,
+    ) {
         let slot = &mut self.subscriptions[subscription];
         let (subscriber, next, order) = (slot.subscriber, slot.first_filter, slot.next_order);
         let number = self.filters.insert(FilterSlot {
@@ -219,7 +231,8 @@ impl Index {
         if filter.texts().is_empty() && filter.conditions().is_empty() {
             return;
         }
-        let place_in_group = if parameters.is_empty() { 0 } else { self.files.join(node, parameters, number) };
+        let place_in_group =
+            if parameters.is_empty() { 0 } else { self.files.join(node, parameters, number) };
         self.filters[number].refinement = Some(Box::new(Refinement {
             texts: filter.texts().into(),
             conditions: filter.conditions().into(),
@@ -269,7 +282,9 @@ impl Index {
     }
 
     fn take_out(&mut self, number: u32, filed: Filed) {
-        let Some(Moved { filter, place }) = self.files.take_out(filed.hash, number, filed.place) else { return };
+        let Some(Moved { filter, place }) = self.files.take_out(filed.hash, number, filed.place) else {
+            return;
+        };
         let slot = &mut self.filters[filter];
         if slot.filed.hash == filed.hash {
             slot.filed.place = place;

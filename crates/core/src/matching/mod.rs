@@ -17,3 +17,6 @@ mod slab;
 
 pub use index::{Index, Subscriber};
 pub use search::Match;
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,13 @@ impl<'a> Occurrence<'a> {
         let body = &self.event.body;
         match place {
             Place::Body(pointer) => pointer.read(body, out),
-            Place::Any(pointers) => pointers.iter().fold(false, |present, pointer| pointer.read(body, out) || present),
+            Place::Any(pointers) => {
+                let mut present = false;
+                for pointer in pointers {
+                    present |= pointer.read(body, out);
+                }
+                present
+            }
             Place::Exists(pointer) => {
                 out.push(if pointer.exists(body) { "true" } else { "false" }.into());
                 true
@@ -85,7 +91,8 @@ impl<'a> Occurrence<'a> {
             return self.resolved.extension.map(|id| id.to_string().into());
         }
         let form = self.catalogue.form(self.resolved.form);
-        let is_it = |no: u8| self.entry.variables.get(usize::from(no)).is_some_and(|variable| variable.name == name);
+        let is_it =
+            |no: u8| self.entry.variables.get(usize::from(no)).is_some_and(|variable| variable.name == name);
         let at = form.texts().position(is_it)?;
         self.resolved.texts.get(at).map(|text| (&**text).into())
     }
@@ -106,7 +113,11 @@ impl<'a> Occurrence<'a> {
     }
 
     pub(crate) fn variable(&self, no: u8) -> Values<'a> {
-        self.entry.variables.get(usize::from(no)).map(|variable| self.variable_named(&variable.name)).unwrap_or_default()
+        self.entry
+            .variables
+            .get(usize::from(no))
+            .map(|variable| self.variable_named(&variable.name))
+            .unwrap_or_default()
     }
 
     /// The extensions that the event is about.
@@ -119,12 +130,17 @@ impl<'a> Occurrence<'a> {
 
     /// What `refining` has read.
     pub(crate) fn values(&self, no: u8) -> &[Cow<'a, str>] {
-        self.read.get(usize::from(no)).and_then(Option::as_ref).map(|read| &read.values[..]).unwrap_or_default()
+        self.read
+            .get(usize::from(no))
+            .and_then(Option::as_ref)
+            .map(|read| &read.values[..])
+            .unwrap_or_default()
     }
 
     pub(crate) fn fulfils(&mut self, condition: &Condition) -> bool {
         let Some(read) = self.refining(condition.parameter) else { return false };
-        let is_asked_for = |value: &str| condition.values.binary_search_by(|asked| (**asked).cmp(value)).is_ok();
+        let is_asked_for =
+            |value: &str| condition.values.binary_search_by(|asked| (**asked).cmp(value)).is_ok();
         read.passes_all || read.values.iter().any(|value| is_asked_for(value))
     }
 }

@@ -112,7 +112,13 @@ impl Index {
     }
 
     /// The hash of one combination, counted through like the digits of a number.
-    fn combination_hash(&self, group: &Group, node: u64, combination: usize, occurrence: &Occurrence<'_>) -> u64 {
+    fn combination_hash(
+        &self,
+        group: &Group,
+        node: u64,
+        combination: usize,
+        occurrence: &Occurrence<'_>,
+    ) -> u64 {
         let mut rest = combination;
         let values = group.parameters.numbers().filter_map(|parameter| {
             let values = occurrence.values(parameter);
@@ -124,7 +130,14 @@ impl Index {
     }
 
     /// Compares a candidate with the event in full.
-    fn consider(&self, filter: u32, form: FormNo, ids: &Ids<'_>, occurrence: &mut Occurrence<'_>, found: &mut AllFound) {
+    fn consider(
+        &self,
+        filter: u32,
+        form: FormNo,
+        ids: &Ids<'_>,
+        occurrence: &mut Occurrence<'_>,
+        found: &mut AllFound,
+    ) {
         let slot = &self.filters[filter];
         let subscriber = self.subscriptions[slot.subscription].subscriber;
         let is_recipient = match (&ids.owner, &occurrence.event.recipients) {
@@ -189,11 +202,7 @@ fn members<'a>(occurrence: &Occurrence<'a>) -> SmallVec<[Ids<'a>; 1]> {
     }
 }
 
-fn combined<'a, T>(
-    all: &[Ids<'a>],
-    values: &[T],
-    put: impl Fn(&mut Ids<'a>, &T),
-) -> SmallVec<[Ids<'a>; 1]> {
+fn combined<'a, T>(all: &[Ids<'a>], values: &[T], put: impl Fn(&mut Ids<'a>, &T)) -> SmallVec<[Ids<'a>; 1]> {
     let with = |ids: &Ids<'a>, value: &T| {
         let mut ids = ids.clone();
         put(&mut ids, value);
