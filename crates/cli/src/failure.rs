@@ -34,3 +34,14 @@ impl Failure {
         }
     }
 }
+
+/// An error with everything that led to it, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    words
+}

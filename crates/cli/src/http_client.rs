@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 
 /// The longest answer that is read: a page of history with its bodies.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -115,12 +115,7 @@ impl HttpClient {
     }
 
     fn no_answer(&self, error: &dyn std::error::Error) -> Failure {
-        let mut why = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            why.push_str(&format!(": {inner}"));
-            cause = inner.source();
-        }
+        let why = with_causes(error);
         Failure::NoAnswer { url: self.base.to_string(), why }
     }
 }

@@ -2,25 +2,30 @@
 
 use hookswitch_core::clock::Handles;
 use hookswitch_server::config::Settings;
+use hookswitch_server::serving::{self, Server};
+use tokio::net::TcpListener;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 
 pub struct Running {
-    url: String,
+    server: Server,
 }
 
 impl Running {
     /// Returns once the server accepts requests, and with `--dev` has written its `dev.env`.
-    pub async fn start(_settings: Settings, _handles: Handles) -> Result<Self, Failure> {
-        Err(Failure::Failed("this build has no server".to_owned()))
+    pub async fn start(settings: Settings, handles: Handles) -> Result<Self, Failure> {
+        let address = settings.listen;
+        let listener = TcpListener::bind(address).await.map_err(Failure::io(format!("listening on {address}")))?;
+        let started = serving::start(settings, handles, listener).await;
+        Ok(Self { server: started.map_err(|error| Failure::Failed(with_causes(&error)))? })
     }
 
     pub fn url(&self) -> &str {
-        &self.url
+        self.server.url()
     }
 
     /// Takes no new work, lets attempts under way end, then returns.
-    pub async fn stop(self) -> Result<(), Failure> {
-        Ok(())
+    pub async fn stop(self) {
+        self.server.stop().await;
     }
 }

@@ -19,7 +19,7 @@ pub async fn run(options: &Serve) -> Result<(), Failure> {
     first_signal().await?;
     tracing::info!("stopping: no new work is taken, attempts under way may end");
     tokio::select! {
-        stopped = server.stop() => stopped,
+        () = server.stop() => Ok(()),
         _ = first_signal() => Err(Failure::Failed("ended at once by a second signal".to_owned())),
     }
 }

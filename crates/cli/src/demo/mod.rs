@@ -45,7 +45,7 @@ pub async fn run(options: &Demo) -> Result<(), Failure> {
     let mut show = Show { stage, arrivals, handles, tally: Tally::default() };
     let outcome = if options.once { show.once().await } else { show.until_interrupted().await };
     show.stage.clear().await?;
-    server.stop().await?;
+    server.stop().await;
     output::line(&show.tally.totals())?;
     outcome
 }
