@@ -120,15 +120,20 @@ fn place(url: &Url) -> Result<Place, AddressError> {
 }
 
 /// Whether only loopback may be dialled, if the scheme is allowed at all.
-fn check_scheme(url: &Url, place: &Place, guard: &Guard, allow_http: AllowHttp) -> Result<bool, AddressError> {
+fn check_scheme(
+    url: &Url,
+    place: &Place,
+    guard: &Guard,
+    allow_http: AllowHttp,
+) -> Result<bool, AddressError> {
     if url.scheme() == "https" {
         return Ok(false);
     }
     match allow_http {
         AllowHttp::Always => Ok(false),
-        AllowHttp::Loopback if !guard.allows_loopback() => {
-            Err(AddressError::NotHttps(format!(" (plain http goes to loopback only, and only if {ALLOW_LOOPBACK} is on)")))
-        }
+        AllowHttp::Loopback if !guard.allows_loopback() => Err(AddressError::NotHttps(format!(
+            " (plain http goes to loopback only, and only if {ALLOW_LOOPBACK} is on)"
+        ))),
         AllowHttp::Loopback if place.is_loopback() => Ok(true),
         AllowHttp::Loopback => Err(AddressError::NotHttps(" (plain http goes to loopback only)".to_owned())),
         AllowHttp::Never => Err(AddressError::NotHttps(String::new())),

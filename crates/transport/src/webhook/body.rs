@@ -31,7 +31,10 @@ impl Body for Parts {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = self.next;
         let part = self.parts.get_mut(next).map(std::mem::take);
         self.next += 1;
@@ -56,7 +59,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_parts_come_in_order_without_the_empty_ones_and_the_length_is_known() {
-        for (parts, whole) in [(["ab", "", "c"], "abc"), (["", "", "x"], "x"), (["", "", ""], ""), (["a", "b", ""], "ab")] {
+        for (parts, whole) in
+            [(["ab", "", "c"], "abc"), (["", "", "x"], "x"), (["", "", ""], ""), (["a", "b", ""], "ab")]
+        {
             let body = Parts::new(parts.map(Bytes::from));
             assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
             assert_eq!(body.is_end_stream(), whole.is_empty());

@@ -37,9 +37,8 @@ impl Timer {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
             }
-            self.poll_past(deadline, context).map(|()| {
-                Err(Late { noticed_after: self.clock.monotonic().since(deadline) })
-            })
+            self.poll_past(deadline, context)
+                .map(|()| Err(Late { noticed_after: self.clock.monotonic().since(deadline) }))
         })
         .await
     }

@@ -125,7 +125,11 @@ impl Dialer {
         if found.is_empty() {
             return Err(DialError::NoAddress(host));
         }
-        Ok(found.into_iter().take(ADDRESSES_TRIED).map(|found| SocketAddr::new(found, address.port)).collect())
+        Ok(found
+            .into_iter()
+            .take(ADDRESSES_TRIED)
+            .map(|found| SocketAddr::new(found, address.port))
+            .collect())
     }
 
     async fn resolve(&self, name: &str, limit: Limit, timer: &mut Timer) -> Result<Vec<IpAddr>, DialError> {

@@ -140,15 +140,18 @@ impl Guard {
         }
         // An allowed translation prefix reaches IPv4, so what is inside is judged as well.
         match embedded(address) {
-            Some(inner) => self
-                .judge(IpAddr::V4(inner), account)
-                .map_err(|inside| Refused { address, rule: inside.rule, embedded: Some(inner) }),
+            Some(inner) => self.judge(IpAddr::V4(inner), account).map_err(|inside| Refused {
+                address,
+                rule: inside.rule,
+                embedded: Some(inner),
+            }),
             None => Ok(()),
         }
     }
 
     fn allows(&self, address: IpAddr, rule: Rule, account: Option<AccountId>) -> bool {
-        (rule == Rule::Loopback && self.loopback) || self.open_to(account).any(|subnet| subnet.contains(address))
+        (rule == Rule::Loopback && self.loopback)
+            || self.open_to(account).any(|subnet| subnet.contains(address))
     }
 
     fn names(&self, address: IpAddr, account: Option<AccountId>) -> bool {

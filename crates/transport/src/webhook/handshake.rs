@@ -56,7 +56,9 @@ impl HandshakeFailure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoToken => "SUB-520",
-            Self::Unreachable(_) | Self::Silent { .. } | Self::Late { .. } | Self::Unfinished { .. } => "SUB-521",
+            Self::Unreachable(_) | Self::Silent { .. } | Self::Late { .. } | Self::Unfinished { .. } => {
+                "SUB-521"
+            }
             Self::Status { .. } => "SUB-522",
             Self::Certificate(_) => "SUB-524",
             Self::OtherToken { .. } | Self::TooLarge { .. } | Self::Invalid(_) => "SUB-525",
@@ -152,7 +154,9 @@ impl Asked<'_> {
         let in_time = connection.timer.race(self.limit.deadline, answer.as_mut()).await;
         let answered = match in_time {
             Ok(answered) => answered,
-            Err(late) if is_our_lateness(late.noticed_after) => return Err(HandshakeFailure::Ours(too_busy(late))),
+            Err(late) if is_our_lateness(late.noticed_after) => {
+                return Err(HandshakeFailure::Ours(too_busy(late)));
+            }
             Err(_) => {
                 // Too late either way; watched a little longer, so that we can say by how much.
                 let watched = self.limit.deadline.plus(self.settings.handshake_watched_for);
@@ -192,7 +196,11 @@ impl Asked<'_> {
         Ok(())
     }
 
-    async fn read_whole(&self, connection: &mut Connection, mut body: Incoming) -> Result<(), HandshakeFailure> {
+    async fn read_whole(
+        &self,
+        connection: &mut Connection,
+        mut body: Incoming,
+    ) -> Result<(), HandshakeFailure> {
         let size = |connection: &Connection, is_all| {
             let bytes = connection.read.get();
             let fits = bytes <= limits::HANDSHAKE_ANSWER_BYTES as u64;
@@ -206,7 +214,9 @@ impl Asked<'_> {
                 Ok(Some(Ok(_))) => return size(connection, false),
                 Ok(Some(Err(_))) => {
                     size(connection, false)?;
-                    return Err(HandshakeFailure::Unreachable("it closed the connection in the middle of its answer".to_owned()));
+                    return Err(HandshakeFailure::Unreachable(
+                        "it closed the connection in the middle of its answer".to_owned(),
+                    ));
                 }
                 Err(late) => {
                     size(connection, false)?;

@@ -80,7 +80,8 @@ impl Pool {
     fn close_unused(&self) -> Option<MonoTime> {
         let now = self.rules.clock.monotonic();
         let mut state = self.state.lock();
-        let fresh = |idle: &Idle| idle.connection.sender.is_ready() && now < idle.since.plus(self.rules.idle_for);
+        let fresh =
+            |idle: &Idle| idle.connection.sender.is_ready() && now < idle.since.plus(self.rules.idle_for);
         let before = state.idle.len();
         state.idle.retain(fresh);
         self.rules.idle.fetch_sub(before - state.idle.len(), Ordering::Relaxed);

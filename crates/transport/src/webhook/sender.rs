@@ -48,7 +48,8 @@ impl Endpoint for WebhookEndpoint {
             Ok(address) => address,
             Err(error) => return report_forbidden(error),
         };
-        let attempt = Attempt { shared: &self.shared, pool: &self.pool, address, message: &message, started, limit };
+        let attempt =
+            Attempt { shared: &self.shared, pool: &self.pool, address, message: &message, started, limit };
         attempt.run().await
     }
 }
@@ -70,19 +71,24 @@ enum NoAnswer {
 
 impl Attempt<'_> {
     async fn run(self) -> AttemptReport {
-        if let Some(mut kept) = self.pool.take() {
-            match self.exchange(&mut kept).await {
-                // The peer closed it while it waited: most likely it never saw the request.
-                Err(NoAnswer::Broken { anything_read: false, .. }) => {}
-                answer => return self.report(kept, answer).await,
+        let mut kept = self.pool.take();
+        loop {
+            let is_kept = kept.is_some();
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                // Boxed: it is large and rare, and would make the future of every attempt as large.
+                None => match Box::pin(self.shared.dialer.dial(self.address, self.limit)).await {
+                    Ok(connection) => connection,
+                    Err(error) => return self.not_connected(&error),
+                },
+            };
+            match self.exchange(&mut connection).await {
+                // The peer closed it while it waited: most likely it never saw the request. Once more, on a
+                // fresh one.
+                Err(NoAnswer::Broken { anything_read: false, .. }) if is_kept => {}
+                Err(failure) => return self.unanswered(failure),
+                Ok(answer) => return self.answered(connection, answer).await,
             }
-        }
-        match self.shared.dialer.dial(self.address, self.limit).await {
-            Ok(mut fresh) => {
-                let answer = self.exchange(&mut fresh).await;
-                self.report(fresh, answer).await
-            }
-            Err(error) => self.not_connected(&error),
         }
     }
 
@@ -112,14 +118,14 @@ impl Attempt<'_> {
         request
     }
 
-    async fn report(self, connection: Connection, answer: Result<Response<Incoming>, NoAnswer>) -> AttemptReport {
-        match answer {
-            Ok(answer) => self.answered(connection, answer).await,
-            Err(NoAnswer::Late(Late { noticed_after })) => {
-                let (outcome, failure) = late(noticed_after, || format!("no answer within {}", span(self.limit.within)));
+    fn unanswered(&self, failure: NoAnswer) -> AttemptReport {
+        match failure {
+            NoAnswer::Late(Late { noticed_after }) => {
+                let (outcome, failure) =
+                    late(noticed_after, || format!("no answer within {}", span(self.limit.within)));
                 self.failed(outcome, failure)
             }
-            Err(NoAnswer::Broken { error, anything_read }) => {
+            NoAnswer::Broken { error, anything_read } => {
                 let failure = (FailureClass::Reset, broken_words(&error, anything_read));
                 self.failed(Outcome::Retry { hint: None }, failure)
             }

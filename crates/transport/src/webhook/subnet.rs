@@ -153,7 +153,17 @@ mod tests {
 
     #[test]
     fn what_is_no_subnet_is_refused_and_stray_bits_are_named() {
-        for bad in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/8/8", "x/8", "::1%lo/128"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/8/8",
+            "x/8",
+            "::1%lo/128",
+        ] {
             assert_eq!(bad.parse::<Subnet>(), Err(SubnetError::Form(bad.into())));
         }
         let stray = "10.0.0.1/8".parse::<Subnet>().unwrap_err();

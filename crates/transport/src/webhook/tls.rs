@@ -15,7 +15,9 @@ use rustls::client::{Resumption, VerifierBuilderError};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
 
 /// Sessions remembered for resumption, over all receivers.
 const SESSIONS: usize = 1024;
@@ -33,13 +35,17 @@ pub enum TlsSetupError {
     Verifier(#[from] VerifierBuilderError),
 }
 
-pub(crate) fn client_config(extra_ca_files: &[PathBuf], clock: Arc<dyn Clock>) -> Result<ClientConfig, TlsSetupError> {
+pub(crate) fn client_config(
+    extra_ca_files: &[PathBuf],
+    clock: Arc<dyn Clock>,
+) -> Result<ClientConfig, TlsSetupError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for path in extra_ca_files {
         add_authorities(&mut roots, path)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    let usual =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(OurTime(clock)))
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -142,7 +148,9 @@ fn explained(
     let untrusted = match &error {
         // A self-signed certificate that may also sign others fails as "an authority used as a server".
         rustls::Error::InvalidCertificate(CertificateError::Other(_)) if self_signed => Untrusted::SelfSigned,
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if self_signed => Untrusted::SelfSigned,
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if self_signed => {
+            Untrusted::SelfSigned
+        }
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if intermediates.is_empty() => {
             Untrusted::Alone
         }
@@ -162,7 +170,9 @@ pub(crate) fn words(error: &rustls::Error) -> String {
     match error {
         E::InvalidCertificate(certificate) => certificate_words(certificate),
         E::InvalidMessage(_) => "the receiver does not speak TLS there".to_owned(),
-        E::PeerIncompatible(why) => format!("no common ground with the receiver (TLS 1.2 or newer is needed): {why:?}"),
+        E::PeerIncompatible(why) => {
+            format!("no common ground with the receiver (TLS 1.2 or newer is needed): {why:?}")
+        }
         E::AlertReceived(alert) => format!("the receiver refused with the alert {alert:?}"),
         other => other.to_string(),
     }
@@ -181,6 +191,7 @@ fn certificate_words(error: &CertificateError) -> String {
         E::NotValidForNameContext { expected, presented } => {
             format!("the certificate is for {}, not for {}", names(presented), expected.to_str())
         }
+        E::BadSignature => "the certificate is not signed by the authority it names".to_owned(),
         E::Revoked => "the certificate was revoked".to_owned(),
         E::UnknownIssuer => Untrusted::UnknownRoot.to_string(),
         E::Other(other) => match other.0.downcast_ref::<Untrusted>() {

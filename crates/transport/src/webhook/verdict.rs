@@ -14,8 +14,9 @@ pub fn judge(
     location: Option<&str>,
     now: WallTime,
 ) -> (Outcome, Option<(FailureClass, String)>) {
-    let answered = format_args!("answered {}", status_words(status)).to_string();
-    let failed = |outcome, class, why: &str| (outcome, Some((class, format!("{answered}{why}"))));
+    let failed = |outcome, class, why: &str| {
+        (outcome, Some((class, format!("answered {}{why}", status_words(status)))))
+    };
     let again = Outcome::Retry { hint: None };
     match status.as_u16() {
         200..=299 => (Outcome::Delivered, None),
@@ -57,9 +58,13 @@ pub(crate) fn start_of(text: &str) -> String {
 
 /// What being late with an attempt means: the receiver's failure, unless we noticed the end of its time
 /// so late ourselves that it may well have answered within it (D3).
-pub(crate) fn late(noticed_after: Duration, why: impl FnOnce() -> String) -> (Outcome, (FailureClass, String)) {
+pub(crate) fn late(
+    noticed_after: Duration,
+    why: impl FnOnce() -> String,
+) -> (Outcome, (FailureClass, String)) {
     if is_our_lateness(noticed_after) {
-        let words = format!("this server was too busy: it noticed the end of the time {} late", span(noticed_after));
+        let words =
+            format!("this server was too busy: it noticed the end of the time {} late", span(noticed_after));
         return (Outcome::OurFault, (FailureClass::Internal, words));
     }
     (Outcome::Retry { hint: None }, (FailureClass::Timeout, why()))
@@ -162,7 +167,10 @@ mod tests {
         let (outcome, failure) = with(StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(outcome, Outcome::Retry { hint: Some(Duration::from_secs(30)) });
         assert_eq!(failure.unwrap().1, "answered 503 Service Unavailable and asked to wait 30 s");
-        assert_eq!(with(StatusCode::TOO_MANY_REQUESTS).0, Outcome::Retry { hint: Some(Duration::from_secs(30)) });
+        assert_eq!(
+            with(StatusCode::TOO_MANY_REQUESTS).0,
+            Outcome::Retry { hint: Some(Duration::from_secs(30)) }
+        );
         assert_eq!(with(StatusCode::BAD_GATEWAY).0, Outcome::Retry { hint: None });
         let nonsense = judge(StatusCode::TOO_MANY_REQUESTS, Some("soon"), None, NOW);
         assert_eq!(nonsense.0, Outcome::Retry { hint: None });
@@ -180,7 +188,8 @@ mod tests {
 
     #[test]
     fn our_own_lateness_is_charged_to_nobody() {
-        let (outcome, (class, words)) = late(Duration::from_millis(100), || "no answer within 1 s".to_owned());
+        let (outcome, (class, words)) =
+            late(Duration::from_millis(100), || "no answer within 1 s".to_owned());
         assert_eq!((outcome, class), (Outcome::Retry { hint: None }, FailureClass::Timeout));
         assert_eq!(words, "no answer within 1 s");
         let (outcome, (class, _)) = late(Duration::from_millis(101), || unreachable!());
@@ -189,7 +198,9 @@ mod tests {
 
     #[test]
     fn spans_read_like_a_person_writes_them() {
-        for (millis, text) in [(0, "0 ms"), (999, "999 ms"), (1000, "1 s"), (3449, "3.4 s"), (10_000, "10 s"), (90_500, "90 s")] {
+        for (millis, text) in
+            [(0, "0 ms"), (999, "999 ms"), (1000, "1 s"), (3449, "3.4 s"), (10_000, "10 s"), (90_500, "90 s")]
+        {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }
     }

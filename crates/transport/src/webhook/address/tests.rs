@@ -55,35 +55,78 @@ fn the_query_goes_out_byte_for_byte() {
 #[test]
 fn what_is_no_address_is_malformed() {
     for text in [
-        "", "hooks.example.com", "/path", "https://", "https:///", "https://h.example:99999/", "https://h .example/",
-        " https://h.example/", "https://h.example/\tx", "https://h.example/a b", "https://h.exa\u{0}mple/",
-        "https://[fe80::1%25eth0]/", "https://[fe80::1%eth0]/", "https://user@h.example/", "https://user:pass@h.example/",
-        "https://:pass@h.example/", "https://a..b/", "https://-/\u{2003}",
+        "",
+        "hooks.example.com",
+        "/path",
+        "https://",
+        "https:///",
+        "https://h.example:99999/",
+        "https://h .example/",
+        " https://h.example/",
+        "https://h.example/\tx",
+        "https://h.example/a b",
+        "https://h.exa\u{0}mple/",
+        "https://[fe80::1%25eth0]/",
+        "https://[fe80::1%eth0]/",
+        "https://user@h.example/",
+        "https://user:pass@h.example/",
+        "https://:pass@h.example/",
+        "https://a..b/",
+        "https://-/\u{2003}",
     ] {
         let error = parse_dev(text).unwrap_err();
         assert_eq!(error.code(), "CMN-101", "{text}: {error}");
     }
     let long = format!("https://h.example/{}", "x".repeat(limits::WEBHOOK_ADDRESS_BYTES));
-    assert_eq!(parse(&long).unwrap_err().to_string(), "the address is malformed: it is longer than 2048 bytes");
+    assert_eq!(
+        parse(&long).unwrap_err().to_string(),
+        "the address is malformed: it is longer than 2048 bytes"
+    );
 }
 
 #[test]
 fn other_schemes_than_https_are_named() {
-    for text in ["ftp://h.example/", "file:///etc/passwd", "gopher://h.example/", "javascript:alert(1)", "unix:/run/x"] {
+    for text in [
+        "ftp://h.example/",
+        "file:///etc/passwd",
+        "gopher://h.example/",
+        "javascript:alert(1)",
+        "unix:/run/x",
+    ] {
         let error = parse_dev(text).unwrap_err();
         assert_eq!(error.code(), "SUB-523", "{text}: {error}");
     }
-    assert_eq!(parse("ftp://h.example/").unwrap_err().to_string(), "the address must begin with https://, not ftp:");
+    assert_eq!(
+        parse("ftp://h.example/").unwrap_err().to_string(),
+        "the address must begin with https://, not ftp:"
+    );
 }
 
 #[test]
 fn plain_http_goes_to_loopback_only_and_only_where_loopback_is_allowed() {
-    for local in ["http://127.0.0.1:5000/", "http://127.9.9.9/", "http://[::1]:5000/", "http://localhost:5000/", "http://LOCALHOST./", "http://app.localhost/"] {
+    for local in [
+        "http://127.0.0.1:5000/",
+        "http://127.9.9.9/",
+        "http://[::1]:5000/",
+        "http://localhost:5000/",
+        "http://LOCALHOST./",
+        "http://app.localhost/",
+    ] {
         assert!(parse_dev(local).unwrap().loopback_only, "{local}");
         assert_eq!(parse(local).unwrap_err().code(), "SUB-523", "{local}");
-        assert_eq!(Address::parse(local, &dev(), AllowHttp::Never, None).unwrap_err().code(), "SUB-523", "{local}");
+        assert_eq!(
+            Address::parse(local, &dev(), AllowHttp::Never, None).unwrap_err().code(),
+            "SUB-523",
+            "{local}"
+        );
     }
-    for remote in ["http://h.example/", "http://8.8.8.8/", "http://localhost.example/", "http://10.0.0.1/", "http://notlocalhost/"] {
+    for remote in [
+        "http://h.example/",
+        "http://8.8.8.8/",
+        "http://localhost.example/",
+        "http://10.0.0.1/",
+        "http://notlocalhost/",
+    ] {
         assert_eq!(parse_dev(remote).unwrap_err().code(), "SUB-523", "{remote}");
     }
     let always = |text| Address::parse(text, &Guard::default(), AllowHttp::Always, None);
@@ -94,13 +137,34 @@ fn plain_http_goes_to_loopback_only_and_only_where_loopback_is_allowed() {
 #[test]
 fn a_literal_address_is_judged_at_once_in_whatever_disguise() {
     for text in [
-        "https://127.0.0.1/", "https://127.0.0.1./", "https://127.1/", "https://0x7f.1/", "https://0x7f000001/",
-        "https://2130706433/", "https://017700000001/", "https://0177.0.0.1/", "https://127.0.0.1:8443/",
-        "https://%31%32%37.0.0.1/", "https://１２７.0.0.1/", "https://127。0。0。1/", "https://[::1]/",
-        "https://[0:0:0:0:0:0:0:1]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[::127.0.0.1]/",
-        "https://10.0.0.1/", "https://169.254.169.254/latest/meta-data", "https://[fd00:ec2::254]/", "https://168.63.129.16/",
-        "https://[64:ff9b::10.0.0.1]/", "https://[2002:7f00:1::]/", "https://0/", "https://0.0.0.0/", "https://[::]/",
-        "https:\\\\127.0.0.1\\", "https:127.0.0.1",
+        "https://127.0.0.1/",
+        "https://127.0.0.1./",
+        "https://127.1/",
+        "https://0x7f.1/",
+        "https://0x7f000001/",
+        "https://2130706433/",
+        "https://017700000001/",
+        "https://0177.0.0.1/",
+        "https://127.0.0.1:8443/",
+        "https://%31%32%37.0.0.1/",
+        "https://１２７.0.0.1/",
+        "https://127。0。0。1/",
+        "https://[::1]/",
+        "https://[0:0:0:0:0:0:0:1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::ffff:7f00:1]/",
+        "https://[::127.0.0.1]/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[fd00:ec2::254]/",
+        "https://168.63.129.16/",
+        "https://[64:ff9b::10.0.0.1]/",
+        "https://[2002:7f00:1::]/",
+        "https://0/",
+        "https://0.0.0.0/",
+        "https://[::]/",
+        "https:\\\\127.0.0.1\\",
+        "https:127.0.0.1",
     ] {
         let error = parse(text).unwrap_err();
         assert_eq!(error.code(), "SUB-521", "{text}: {error}");

@@ -74,9 +74,22 @@ fn every_kind_of_address_that_is_not_public_is_refused_by_its_rule() {
 #[test]
 fn public_addresses_pass() {
     for address in [
-        "8.8.8.8", "1.1.1.1", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "168.63.129.17",
-        "192.0.1.1", "198.17.0.1", "198.20.0.1", "223.255.255.255", "2606:4700::1111", "2001:200::1",
-        "2001:4860::8888", "2003::1", "3ffe::1",
+        "8.8.8.8",
+        "1.1.1.1",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.15.0.1",
+        "172.32.0.1",
+        "168.63.129.17",
+        "192.0.1.1",
+        "198.17.0.1",
+        "198.20.0.1",
+        "223.255.255.255",
+        "2606:4700::1111",
+        "2001:200::1",
+        "2001:4860::8888",
+        "2003::1",
+        "3ffe::1",
     ] {
         strict().judge(ip(address), None).unwrap();
     }
@@ -106,7 +119,13 @@ fn metadata_is_opened_only_by_its_own_address() {
     let metadata = ip("169.254.169.254");
     let wide = allowing(&["169.254.0.0/16", "0.0.0.0/0", "::/0"]);
     wide.judge(ip("169.254.1.1"), None).unwrap();
-    for address in ["169.254.169.254", "168.63.129.16", "fd00:ec2::254", "64:ff9b::169.254.169.254", "::ffff:169.254.169.254"] {
+    for address in [
+        "169.254.169.254",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "64:ff9b::169.254.169.254",
+        "::ffff:169.254.169.254",
+    ] {
         assert_eq!(wide.judge(ip(address), None).unwrap_err().rule, Rule::Metadata, "{address}");
     }
     allowing(&["169.254.169.254"]).judge(metadata, None).unwrap();
@@ -124,7 +143,11 @@ fn what_an_allowed_translation_prefix_carries_is_judged_too() {
     }
     for closed in [ip("64:ff9b::10.0.0.1"), ip("2002:a00:1::1"), ip("::ffff:10.0.0.1"), teredo("10.0.0.1")] {
         let refused = guard.judge(closed, None).unwrap_err();
-        assert_eq!((refused.rule, refused.embedded), (Rule::Private, Some(Ipv4Addr::new(10, 0, 0, 1))), "{closed}");
+        assert_eq!(
+            (refused.rule, refused.embedded),
+            (Rule::Private, Some(Ipv4Addr::new(10, 0, 0, 1))),
+            "{closed}"
+        );
     }
 }
 
@@ -134,7 +157,9 @@ fn the_loopback_switch_opens_loopback_and_nothing_else() {
     for open in ["127.0.0.1", "127.9.9.9", "::1"] {
         guard.judge(ip(open), None).unwrap();
     }
-    for closed in ["10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "0.0.0.0", "fe80::1"] {
+    for closed in
+        ["10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "0.0.0.0", "fe80::1"]
+    {
         guard.judge(ip(closed), None).unwrap_err();
     }
 }
@@ -193,10 +218,36 @@ fn is_special_v6(address: Ipv6Addr) -> bool {
 /// Any address, but mostly ones near the borders of special ranges.
 fn any_v4() -> impl Strategy<Value = Ipv4Addr> {
     let border = prop::sample::select(
-        ["0.0.0.0", "10.0.0.0", "11.0.0.0", "100.64.0.0", "100.128.0.0", "127.0.0.0", "128.0.0.0", "168.63.129.16",
-         "169.254.0.0", "169.255.0.0", "172.16.0.0", "172.32.0.0", "192.0.0.0", "192.0.1.0", "192.0.2.0", "192.0.3.0",
-         "192.88.99.0", "192.88.100.0", "192.168.0.0", "192.169.0.0", "198.18.0.0", "198.20.0.0", "198.51.100.0",
-         "198.51.101.0", "203.0.113.0", "203.0.114.0", "224.0.0.0", "240.0.0.0"]
+        [
+            "0.0.0.0",
+            "10.0.0.0",
+            "11.0.0.0",
+            "100.64.0.0",
+            "100.128.0.0",
+            "127.0.0.0",
+            "128.0.0.0",
+            "168.63.129.16",
+            "169.254.0.0",
+            "169.255.0.0",
+            "172.16.0.0",
+            "172.32.0.0",
+            "192.0.0.0",
+            "192.0.1.0",
+            "192.0.2.0",
+            "192.0.3.0",
+            "192.88.99.0",
+            "192.88.100.0",
+            "192.168.0.0",
+            "192.169.0.0",
+            "198.18.0.0",
+            "198.20.0.0",
+            "198.51.100.0",
+            "198.51.101.0",
+            "203.0.113.0",
+            "203.0.114.0",
+            "224.0.0.0",
+            "240.0.0.0",
+        ]
         .map(|text| u32::from(text.parse::<Ipv4Addr>().unwrap()))
         .to_vec(),
     );
@@ -209,13 +260,16 @@ fn any_v4() -> impl Strategy<Value = Ipv4Addr> {
 
 fn any_v6() -> impl Strategy<Value = Ipv6Addr> {
     let first = prop::sample::select(vec![
-        0_u16, 0x64, 0x100, 0x1fff, 0x2000, 0x2001, 0x2002, 0x2003, 0x3ffe, 0x3fff, 0x4000, 0x5f00, 0xfbff, 0xfc00,
-        0xfd00, 0xfe00, 0xfe7f, 0xfe80, 0xfec0, 0xff00,
+        0_u16, 0x64, 0x100, 0x1fff, 0x2000, 0x2001, 0x2002, 0x2003, 0x3ffe, 0x3fff, 0x4000, 0x5f00, 0xfbff,
+        0xfc00, 0xfd00, 0xfe00, 0xfe7f, 0xfe80, 0xfec0, 0xff00,
     ]);
-    let second = prop::sample::select(vec![0_u16, 1, 2, 0x10, 0x1ff, 0x200, 0xdb7, 0xdb8, 0xdb9, 0xec2, 0xfff, 0x1000, 0xff9b]);
+    let second = prop::sample::select(vec![
+        0_u16, 1, 2, 0x10, 0x1ff, 0x200, 0xdb7, 0xdb8, 0xdb9, 0xec2, 0xfff, 0x1000, 0xff9b,
+    ]);
     prop_oneof![
         any::<u128>().prop_map(Ipv6Addr::from_bits),
-        (first, second, any::<[u16; 6]>()).prop_map(|(a, b, [c, d, e, f, g, h])| Ipv6Addr::new(a, b, c, d, e, f, g, h)),
+        (first, second, any::<[u16; 6]>())
+            .prop_map(|(a, b, [c, d, e, f, g, h])| Ipv6Addr::new(a, b, c, d, e, f, g, h)),
         any_v4().prop_map(|v4| v4.to_ipv6_mapped()),
     ]
 }
