@@ -9,10 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 /// The handles of a process that runs in the real world.
 pub fn system_handles() -> Handles {
-    Handles {
-        clock: Arc::new(SystemClock::default()),
-        entropy: Arc::new(SystemEntropy::default()),
-    }
+    Handles { clock: Arc::new(SystemClock::default()), entropy: Arc::new(SystemEntropy::default()) }
 }
 
 pub struct SystemClock {
@@ -22,9 +19,7 @@ pub struct SystemClock {
 impl Default for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn default() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 }
 
@@ -58,9 +53,7 @@ pub struct SystemEntropy {
 
 impl Default for SystemEntropy {
     fn default() -> Self {
-        Self {
-            random: SystemRandom::new(),
-        }
+        Self { random: SystemRandom::new() }
     }
 }
 

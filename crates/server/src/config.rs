@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hookswitch_core::lifetime::PutSemantics;
 use hookswitch_core::limits;
 
 pub use layers::{ConfigError, Layers, Setting};
@@ -87,6 +88,8 @@ settings! {
             limits: Limits;
             /// Sending to subscribers.
             delivery: Delivery;
+            /// The event log on disk.
+            store: Store;
             /// Which private addresses deliveries may go to.
             guard: Guard;
         }
@@ -166,6 +169,19 @@ settings! {
 }
 
 settings! {
+    /// The event log on disk (`[store]`).
+    Store in "store" {
+        /// Where commits run: `thread` (one of their own) or `caller` (the I/O thread, which stands still
+        /// for the sync; cheaper on two cores).
+        commit_on: CommitOn = CommitOn::Thread;
+        /// A segment that has grown to this is followed by a new one.
+        segment_size: Size = Size(256 * 1024 * 1024);
+        /// So is one that is this old.
+        segment_age: Duration = Duration::from_secs(3600);
+    }
+}
+
+settings! {
     /// Which private addresses deliveries may go to (`[guard]`).
     Guard in "guard" {
         /// Subnets, such as `10.1.0.0/16`, that deliveries may go to although they are private.
@@ -173,11 +189,30 @@ settings! {
     }
 }
 
-/// What a PUT of a subscription renews (D1).
+/// Where commits of the event log run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutSemantics {
-    Seed,
-    AlwaysRenew,
+pub enum CommitOn {
+    Thread,
+    Caller,
+}
+
+impl Value for CommitOn {
+    const FORM: &'static str = "\"thread\" or \"caller\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "thread" => Ok(Self::Thread),
+            "caller" => Ok(Self::Caller),
+            _ => Err(format!("must be {}", Self::FORM)),
+        }
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Self::Thread => "\"thread\"".into(),
+            Self::Caller => "\"caller\"".into(),
+        }
+    }
 }
 
 impl Value for PutSemantics {
@@ -241,7 +276,10 @@ impl Settings {
                 layers.reject("public_url", format!("`{url}` is not an http or https URL without a query"));
             } else if self.dev && !url.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/+=@-".contains(c)) {
                 // It goes into `dev.env`, which shells read.
-                layers.reject("public_url", format!("`{url}` has characters that --dev cannot hand to a shell"));
+                layers.reject(
+                    "public_url",
+                    format!("`{url}` has characters that --dev cannot hand to a shell"),
+                );
             }
         }
         let sessions = &self.sessions;

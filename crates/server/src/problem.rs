@@ -35,7 +35,7 @@ pub struct ApiError {
     pub symbolic: Option<&'static str>,
     pub message: String,
     /// Further members of the error, copied to the top: `parameterName`, `permissionName`, `index`, ….
-    pub members: Map<String, Value>,
+    pub members: Box<Map<String, Value>>,
     /// Errors beyond the first, each already in its wire form.
     pub more: Vec<Value>,
     pub retry_after_seconds: Option<u64>,
@@ -48,7 +48,7 @@ impl ApiError {
             code,
             symbolic: None,
             message: message.into(),
-            members: Map::new(),
+            members: Box::default(),
             more: Vec::new(),
             retry_after_seconds: None,
         }
@@ -119,12 +119,12 @@ impl ApiError {
         let mut first = Map::new();
         first.insert("errorCode".into(), self.code.into());
         first.insert("message".into(), self.message.clone().into());
-        first.extend(self.members.clone());
+        first.extend(self.members.as_ref().clone());
         let mut errors = vec![Value::Object(first)];
         errors.extend(self.more.iter().cloned());
         let mut body = json!({ "errorCode": self.symbolic.unwrap_or(self.code), "message": self.message, "errors": errors });
         if let Value::Object(body) = &mut body {
-            body.extend(self.members.clone());
+            body.extend(self.members.as_ref().clone());
         }
         body
     }

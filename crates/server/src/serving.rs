@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app_secrets::KeptSecrets;
 use crate::config::{CommitOn, Settings};
+use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing};
 use crate::state::{App, Front};
 use crate::{dev, listener, master_key, openapi};
 
@@ -100,6 +101,21 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
     })
     .await
     .map_err(in_folder)?;
+    let subscribing = Subscribing::new(Parts {
+        store: Arc::clone(&subscriptions),
+        directory: Arc::clone(&directory),
+        catalogue: Arc::clone(&catalogue),
+        changes: Arc::new(engine.clone()) as Arc<dyn SubscriptionChanges>,
+        handshakes: Handshakes::new(webhook, handles.clone()),
+        handles: handles.clone(),
+        base_url: front.base_url.clone(),
+        bounds: Bounds {
+            filters: settings.limits.filters_per_subscription,
+            filter_bytes: settings.limits.filter.0,
+        },
+        subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
+        put_semantics: settings.put_semantics,
+    });
     let app = Arc::new(App {
         front,
         settings,
@@ -107,8 +123,7 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
         vault,
         directory,
         subscriptions,
-        changes: Arc::new(engine.clone()) as Arc<dyn SubscriptionChanges>,
-        webhook,
+        subscribing,
         catalogue,
         log: Arc::clone(&log) as Arc<dyn EventLog>,
         engine,

@@ -57,11 +57,7 @@ impl Layers {
     /// Adds the process's environment (or a test's).
     #[must_use]
     pub fn with_environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.environment.extend(
-            variables
-                .into_iter()
-                .filter(|(name, _)| name.starts_with("HOOKSWITCH_")),
-        );
+        self.environment.extend(variables.into_iter().filter(|(name, _)| name.starts_with("HOOKSWITCH_")));
         self
     }
 
@@ -99,19 +95,11 @@ impl Layers {
     /// What is left in the file belongs to no setting.
     pub(super) fn finish(mut self, known: &[Setting]) -> Result<(), ConfigError> {
         for key in self.file.keys() {
-            let hint = nearest(key, known)
-                .map(|near| format!(", did you mean `{near}`?"))
-                .unwrap_or_default();
-            self.mistakes
-                .push(format!("{}: unknown key `{key}`{hint}", self.file_name));
+            let hint =
+                nearest(key, known).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+            self.mistakes.push(format!("{}: unknown key `{key}`{hint}", self.file_name));
         }
-        if self.mistakes.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError {
-                mistakes: self.mistakes,
-            })
-        }
+        if self.mistakes.is_empty() { Ok(()) } else { Err(ConfigError { mistakes: self.mistakes }) }
     }
 }
 
@@ -137,10 +125,7 @@ fn flatten(prefix: &str, table: toml::Table, leaves: &mut BTreeMap<String, toml:
 fn nearest<'a>(key: &str, known: &'a [Setting]) -> Option<&'a str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let distance = |other: &str| edits(key, other).min(edits(&last(key), &last(other)) + 1);
-    let best = known
-        .iter()
-        .map(|setting| (distance(&setting.key), setting.key.as_str()))
-        .min()?;
+    let best = known.iter().map(|setting| (distance(&setting.key), setting.key.as_str())).min()?;
     (best.0 <= 3).then_some(best.1)
 }
 

@@ -1,5 +1,6 @@
 //! How a single setting is written: in TOML, in the environment, on the command line.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +29,28 @@ pub trait Value: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub usize);
 
+/// A setting that no message and no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Value for Secret {
+    const FORM: &'static str = "a secret text";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn written(&self) -> String {
+        String::new()
+    }
+}
+
 impl Value for bool {
     const FORM: &'static str = "true or false";
 
@@ -40,9 +63,7 @@ impl Value for bool {
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        value
-            .as_bool()
-            .ok_or_else(|| format!("is {}, but must be {}", value.type_str(), Self::FORM))
+        value.as_bool().ok_or_else(|| format!("is {}, but must be {}", value.type_str(), Self::FORM))
     }
 
     fn written(&self) -> String {
@@ -85,25 +106,20 @@ impl Value for Size {
             "GiB" => 1 << 30,
             _ => return Err(format!("must be {}", Self::FORM)),
         };
-        let size = digits
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| number.checked_mul(factor));
+        let size = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(factor));
         size.map(Self).ok_or_else(|| format!("must be {}", Self::FORM))
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
         match value {
             toml::Value::String(text) => Self::from_text(text),
-            other => usize::from_toml(other)
-                .map(Self)
-                .map_err(|_| format!("must be {}", Self::FORM)),
+            other => usize::from_toml(other).map(Self).map_err(|_| format!("must be {}", Self::FORM)),
         }
     }
 
     fn written(&self) -> String {
         for (unit, factor) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-            if self.0 != 0 && self.0 % factor == 0 {
+            if self.0 != 0 && self.0.is_multiple_of(factor) {
                 return format!("\"{}{unit}\"", self.0 / factor);
             }
         }
@@ -124,18 +140,14 @@ impl Value for Duration {
             "d" => 86_400_000,
             _ => return Err(format!("must be {}", Self::FORM)),
         };
-        let span = digits
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(millis));
-        span.map(Self::from_millis)
-            .ok_or_else(|| format!("must be {}", Self::FORM))
+        let span = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(millis));
+        span.map(Self::from_millis).ok_or_else(|| format!("must be {}", Self::FORM))
     }
 
     fn written(&self) -> String {
         let millis = self.as_millis();
         for (unit, factor) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
-            if millis != 0 && millis % factor == 0 {
+            if millis != 0 && millis.is_multiple_of(factor) {
                 return format!("\"{}{unit}\"", millis / factor);
             }
         }
@@ -159,11 +171,7 @@ impl Value for PathBuf {
     const FORM: &'static str = "a path";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            Err("must not be empty".into())
-        } else {
-            Ok(Self::from(text))
-        }
+        if text.is_empty() { Err("must not be empty".into()) } else { Ok(Self::from(text)) }
     }
 
     fn written(&self) -> String {
@@ -179,9 +187,7 @@ impl Value for SocketAddr {
             Some(port) => format!("127.0.0.1:{port}"),
             None => text.to_owned(),
         };
-        numeric
-            .parse()
-            .map_err(|_| format!("`{text}` must be {}", Self::FORM))
+        numeric.parse().map_err(|_| format!("`{text}` must be {}", Self::FORM))
     }
 
     fn written(&self) -> String {
@@ -193,21 +199,12 @@ impl Value for Vec<String> {
     const FORM: &'static str = "a list of texts (in the environment: comma separated)";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        Ok(text
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(str::to_owned)
-            .collect())
+        Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        let items = value
-            .as_array()
-            .map(|items| items.iter().map(|item| item.as_str().map(str::to_owned)));
-        items
-            .and_then(Iterator::collect)
-            .ok_or_else(|| format!("must be {}", Self::FORM))
+        let items = value.as_array().map(|items| items.iter().map(|item| item.as_str().map(str::to_owned)));
+        items.and_then(Iterator::collect).ok_or_else(|| format!("must be {}", Self::FORM))
     }
 
     fn written(&self) -> String {
@@ -220,11 +217,7 @@ impl<T: Value> Value for Option<T> {
     const FORM: &'static str = T::FORM;
 
     fn from_text(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            Ok(None)
-        } else {
-            T::from_text(text).map(Some)
-        }
+        if text.is_empty() { Ok(None) } else { T::from_text(text).map(Some) }
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {

@@ -57,6 +57,9 @@ fn check_host(front: &Front, request: &Request<Body>) -> Result<(), ApiError> {
 fn is_ours(front: &Front, host_and_port: &str) -> bool {
     let settings = &front.settings;
     let Ok(authority) = host_and_port.parse::<http::uri::Authority>() else { return false };
+    if host_and_port.contains('@') {
+        return false;
+    }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     if host.eq_ignore_ascii_case("localhost") {
         return true;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use hookswitch_store::directory::{ExtensionFilter, ExtensionStatus, ExtensionType, PageOf};
 use serde::Serialize;
 use url::form_urlencoded;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::directory::{ExtensionRecord, extension_record, own_account};
 use crate::authenticate::Caller;
@@ -57,31 +57,18 @@ pub(super) struct Paging {
     total_elements: u64,
 }
 
-/// What a list may be narrowed by; each may come several times.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes the query, which `Wanted` reads")]
-pub(super) struct ExtensionQuery {
-    #[param(rename = "extensionNumber")]
-    extension_number: Option<Vec<String>>,
-    email: Option<Vec<String>>,
-    /// Enabled, Disabled, Frozen, NotActivated, Unassigned.
-    status: Option<Vec<String>>,
-    /// User, Department, Bot, …
-    #[param(rename = "type")]
-    kind: Option<Vec<String>>,
-    /// From 1.
-    page: Option<u64>,
-    /// At most 1000; 100 where nothing is said.
-    #[param(rename = "perPage")]
-    per_page: Option<u64>,
-}
-
 /// The extensions of the caller's account, by id, page by page.
-#[expect(unused_qualifications, reason = "written so by utoipa's macro")]
 #[utoipa::path(get, path = "/restapi/v1.0/account/{accountId}/extension", tag = "directory",
     operation_id = "listExtensions",
-    params(("accountId" = String, Path, description = "`~` or the id of the caller's account"), ExtensionQuery),
+    params(
+        ("accountId" = String, Path, description = "`~` or the id of the caller's account"),
+        ("extensionNumber" = Option<Vec<String>>, Query, description = "Repeatable, as the three below"),
+        ("email" = Option<Vec<String>>, Query,),
+        ("status" = Option<Vec<String>>, Query, description = "Enabled, Disabled, Frozen, NotActivated, Unassigned"),
+        ("type" = Option<Vec<String>>, Query, description = "User, Department, Bot, …"),
+        ("page" = Option<u64>, Query, description = "From 1"),
+        ("perPage" = Option<u64>, Query, description = "At most 1000; 100 where nothing is said"),
+    ),
     responses((status = 200, body = ExtensionList), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody)))]
 pub(super) async fn extensions(

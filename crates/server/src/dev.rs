@@ -1,0 +1,62 @@
+//! Development mode's demo account, and the file that tells clients about it (interface.md, "--dev").
+//!
+//! Everything random is drawn once for a data folder and kept there, sealed, in the same step that makes
+//! the account; `dev.env` is written from that. So a crash at any moment leaves either nothing or all of
+//! it, and a file that is gone comes back with the same values.
+
+mod environment;
+mod founding;
+
+use std::io;
+use std::path::PathBuf;
+
+use hookswitch_store::StoreError;
+use hookswitch_store::directory::Directory;
+
+use crate::oauth::jwt_bearer::SigningError;
+use crate::private_file;
+use crate::state::Front;
+
+pub use environment::Urls;
+pub use founding::Demo;
+
+const FILE: &str = "dev.env";
+const NOTE: &str = "demo";
+
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    #[error("the demo account cannot be stored")]
+    Store(#[from] StoreError),
+    #[error("the demo account's notes cannot be read")]
+    Notes(#[from] serde_json::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error("{path} cannot be written")]
+    File { path: PathBuf, source: io::Error },
+}
+
+/// Makes the demo account if there is none yet, and brings `dev.env` up to date.
+pub async fn prepare(front: &Front) -> Result<Demo, DevError> {
+    let demo = match kept(front.directory.as_ref()).await? {
+        Some(demo) => demo,
+        None => found(front).await?,
+    };
+    let path = front.settings.data.join(FILE);
+    let urls = Urls::of(&front.base_url);
+    let failed = |source| DevError::File { path: path.clone(), source };
+    let present = private_file::read(&path).map_err(failed)?;
+    private_file::write(&path, &environment::text(&demo, &urls, present.as_deref())).map_err(failed)?;
+    Ok(demo)
+}
+
+async fn kept(directory: &dyn Directory) -> Result<Option<Demo>, DevError> {
+    let note = directory.note(NOTE).await?;
+    Ok(note.map(|note| serde_json::from_str(&note)).transpose()?)
+}
+
+async fn found(front: &Front) -> Result<Demo, DevError> {
+    let (demo, mut foundation) = founding::draw(&front.handles)?;
+    foundation.notes.push((NOTE.to_owned(), serde_json::to_string(&demo)?));
+    front.directory.establish(foundation).await?;
+    Ok(demo)
+}
