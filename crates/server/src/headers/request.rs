@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
@@ -91,7 +91,7 @@ fn take_control_parameters(request: &mut Request<Body>) -> Result<Option<String>
     }
     if let Some(header) = request.headers().get(METHOD_OVERRIDE) {
         let header = header.to_str().unwrap_or_default();
-        if wanted_method.as_ref().is_some_and(|wanted| wanted != header) {
+        if wanted_method.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(header)) {
             let message = format!("{METHOD_OVERRIDE} and the parameter [_method] name different methods");
             return Err(ApiError::parameter("_method", message));
         }
@@ -109,7 +109,7 @@ fn take_control_parameters(request: &mut Request<Body>) -> Result<Option<String>
 
 fn overriding(method: &Method, wanted: &str) -> Result<Method, ApiError> {
     let allowed = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
-    match allowed.into_iter().find(|allowed| allowed.as_str() == wanted) {
+    match allowed.into_iter().find(|allowed| allowed.as_str().eq_ignore_ascii_case(wanted)) {
         Some(wanted) if *method == Method::POST || *method == wanted => Ok(wanted),
         Some(_) => Err(ApiError::parameter("_method", "Only POST can stand for another method")),
         None => {
@@ -169,6 +169,7 @@ fn limit_body(front: &Front, request: &mut Request<Body>) -> Result<(), ApiError
         Some(length) if length > limit.bytes as u64 => Err(limit.exceeded()),
         // The HTTP layer holds the sender to it.
         Some(_) => Ok(()),
+        None if request.body().is_end_stream() => Ok(()),
         None => {
             let body = std::mem::take(request.body_mut());
             *request.body_mut() = Body::new(Limited::new(body, limit.bytes));

@@ -88,6 +88,20 @@ async fn without_a_refresh_token_the_session_ends_with_its_access_token() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_without_a_refresh_token_is_repeated_too() {
+    let stage = Stage::new().await;
+    let old = stage.log_in().await;
+    let last = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", old.refresh.as_str()),
+        ("refresh_token_ttl", "0"),
+    ];
+    let new = Tokens::of(&stage.token(&last).await);
+    assert_eq!(new.refresh, "");
+    assert_eq!(Tokens::of(&stage.refresh(&old.refresh).await), new);
+}
+
+#[tokio::test]
 async fn a_refresh_token_expires() {
     let stage = Stage::new().await;
     let tokens = stage.log_in().await;

@@ -54,7 +54,11 @@ pub(super) fn insert(db: &Connection, secrets: &Secrets, app: &NewApp) -> Result
     Ok(AppNo(db.last_insert_rowid()))
 }
 
-pub(super) fn signing_key(db: &Connection, secrets: &Secrets, kid: &str) -> Result<Option<SigningKey>, StoreError> {
+pub(super) fn signing_key(
+    db: &Connection,
+    secrets: &Secrets,
+    kid: &str,
+) -> Result<Option<SigningKey>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT algorithm, public_key, sealed_private_key, created_at FROM signing_keys WHERE kid = ?1",
     )?;
@@ -69,7 +73,11 @@ pub(super) fn signing_key(db: &Connection, secrets: &Secrets, kid: &str) -> Resu
     }))
 }
 
-pub(super) fn insert_signing_key(db: &Connection, secrets: &Secrets, key: &SigningKey) -> Result<(), StoreError> {
+pub(super) fn insert_signing_key(
+    db: &Connection,
+    secrets: &Secrets,
+    key: &SigningKey,
+) -> Result<(), StoreError> {
     let sealed = secrets.seal_bytes(&signing_key_place(&key.kid), &key.private_key);
     db.prepare_cached(
         "INSERT INTO signing_keys (kid, algorithm, public_key, sealed_private_key, created_at) \
@@ -90,9 +98,7 @@ fn read(
     let Some(row) = rows.next()? else { return Ok(None) };
     let client_id: String = row.get(1)?;
     let grants = words(&row.get::<_, String>(5)?);
-    let grants = grants
-        .iter()
-        .map(|name| Grant::from_name(name).ok_or_else(|| unknown_name("grant", name)));
+    let grants = grants.iter().map(|name| Grant::from_name(name).ok_or_else(|| unknown_name("grant", name)));
     Ok(Some(RegisteredApp {
         no: AppNo(row.get(0)?),
         name: row.get(2)?,

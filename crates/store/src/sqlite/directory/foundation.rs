@@ -20,9 +20,7 @@ pub(super) fn establish(
 pub(super) fn note(db: &Connection, secrets: &Secrets, name: &str) -> Result<Option<String>, StoreError> {
     let mut select = db.prepare_cached("SELECT sealed_note FROM sealed_notes WHERE name = ?1")?;
     let sealed: Option<Vec<u8>> = select.query_row([name], |row| row.get(0)).optional()?;
-    sealed
-        .map(|sealed| secrets.open(&note_place(name), &sealed))
-        .transpose()
+    sealed.map(|sealed| secrets.open(&note_place(name), &sealed)).transpose()
 }
 
 fn insert_all(db: &Connection, secrets: &Secrets, foundation: &Foundation) -> Result<(), StoreError> {

@@ -66,18 +66,10 @@ impl SqliteDirectory {
         vault: Arc<Vault>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StoreError> {
-        let directory = Self {
-            db,
-            secrets: Secrets { vault, entropy },
-        };
+        let directory = Self { db, secrets: Secrets { vault, entropy } };
         if directory.note(TOUCHSTONE).await?.is_none() {
             let notes = vec![(TOUCHSTONE.to_owned(), TOUCHSTONE.to_owned())];
-            directory
-                .establish(Foundation {
-                    notes,
-                    ..Foundation::default()
-                })
-                .await?;
+            directory.establish(Foundation { notes, ..Foundation::default() }).await?;
         }
         Ok(directory)
     }
@@ -90,9 +82,7 @@ impl Directory for SqliteDirectory {
     }
 
     async fn account_of_company(&self, company: u64) -> Result<Option<AccountId>, StoreError> {
-        self.db
-            .read(move |db| people::account_of_company(db, company))
-            .await
+        self.db.read(move |db| people::account_of_company(db, company)).await
     }
 
     async fn extension(&self, account: AccountId, id: ExtensionId) -> Result<Option<Extension>, StoreError> {
@@ -105,9 +95,7 @@ impl Directory for SqliteDirectory {
         filter: ExtensionFilter,
         page: PageOf,
     ) -> Result<ExtensionPage, StoreError> {
-        self.db
-            .read(move |db| people::extensions(db, account, &filter, page))
-            .await
+        self.db.read(move |db| people::extensions(db, account, &filter, page)).await
     }
 
     async fn existing_extensions(
@@ -115,9 +103,7 @@ impl Directory for SqliteDirectory {
         account: AccountId,
         ids: Vec<ExtensionId>,
     ) -> Result<Vec<ExtensionId>, StoreError> {
-        self.db
-            .read(move |db| people::existing_extensions(db, account, &ids))
-            .await
+        self.db.read(move |db| people::existing_extensions(db, account, &ids)).await
     }
 
     async fn app(&self, app: AppNo) -> Result<Option<RegisteredApp>, StoreError> {
@@ -127,9 +113,7 @@ impl Directory for SqliteDirectory {
 
     async fn app_by_client_id(&self, client_id: &str) -> Result<Option<RegisteredApp>, StoreError> {
         let (secrets, client_id) = (self.secrets.clone(), client_id.to_owned());
-        self.db
-            .read(move |db| apps::by_client_id(db, &secrets, &client_id))
-            .await
+        self.db.read(move |db| apps::by_client_id(db, &secrets, &client_id)).await
     }
 
     async fn login(&self, name: LoginName) -> Result<Option<LoginRecord>, StoreError> {
@@ -141,16 +125,12 @@ impl Directory for SqliteDirectory {
         jti: &str,
     ) -> Result<Option<(JwtCredential, LoginRecord)>, StoreError> {
         let jti = jti.to_owned();
-        self.db
-            .read(move |db| people::login_by_credential(db, &jti))
-            .await
+        self.db.read(move |db| people::login_by_credential(db, &jti)).await
     }
 
     async fn signing_key(&self, kid: &str) -> Result<Option<SigningKey>, StoreError> {
         let (secrets, kid) = (self.secrets.clone(), kid.to_owned());
-        self.db
-            .read(move |db| apps::signing_key(db, &secrets, &kid))
-            .await
+        self.db.read(move |db| apps::signing_key(db, &secrets, &kid)).await
     }
 
     async fn open_session(&self, session: NewSession) -> Result<OpenedSession, StoreError> {
@@ -170,23 +150,17 @@ impl Directory for SqliteDirectory {
     }
 
     async fn mark_used(&self, session: i64, now: hookswitch_core::clock::WallTime) -> Result<(), StoreError> {
-        self.db
-            .write(move |db| sessions::mark_used(db, session, now))
-            .await
+        self.db.write(move |db| sessions::mark_used(db, session, now)).await
     }
 
     async fn establish(&self, foundation: Foundation) -> Result<(), StoreError> {
         let secrets = self.secrets.clone();
-        self.db
-            .write(move |db| foundation::establish(db, &secrets, &foundation))
-            .await
+        self.db.write(move |db| foundation::establish(db, &secrets, &foundation)).await
     }
 
     async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
         let (secrets, name) = (self.secrets.clone(), name.to_owned());
-        self.db
-            .read(move |db| foundation::note(db, &secrets, &name))
-            .await
+        self.db.read(move |db| foundation::note(db, &secrets, &name)).await
     }
 }
 
@@ -197,9 +171,7 @@ fn unreadable(error: VaultError) -> StoreError {
 }
 
 fn unknown_name(what: &'static str, name: &str) -> StoreError {
-    StoreError::Corrupt(format!(
-        "control.db holds the {what} `{name}`, which this program does not know"
-    ))
+    StoreError::Corrupt(format!("control.db holds the {what} `{name}`, which this program does not know"))
 }
 
 /// SQLite counts with a sign; the ids that we give fit.
@@ -208,10 +180,7 @@ fn signed(id: u64) -> Result<i64, StoreError> {
 }
 
 fn words(text: &str) -> Vec<String> {
-    text.split(' ')
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
+    text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn json_list(items: &[String]) -> Result<String, StoreError> {

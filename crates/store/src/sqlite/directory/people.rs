@@ -18,11 +18,8 @@ macro_rules! extension_columns {
     };
 }
 
-const EXTENSION: &str = concat!(
-    "SELECT ",
-    extension_columns!(),
-    " FROM extensions e WHERE e.account = ?1 AND e.id = ?2"
-);
+const EXTENSION: &str =
+    concat!("SELECT ", extension_columns!(), " FROM extensions e WHERE e.account = ?1 AND e.id = ?2");
 
 const SELECTION: &str = "e.account = ?1 \
      AND (?2 IS NULL OR e.number IN (SELECT value FROM json_each(?2))) \
@@ -32,12 +29,7 @@ const SELECTION: &str = "e.account = ?1 \
 
 macro_rules! login_select {
     ($from:literal) => {
-        concat!(
-            "SELECT ",
-            extension_columns!(),
-            ", e.password, a.status FROM ",
-            $from
-        )
+        concat!("SELECT ", extension_columns!(), ", e.password, a.status FROM ", $from)
     };
 }
 
@@ -74,10 +66,7 @@ pub(super) fn account(db: &Connection, account: AccountId) -> Result<Option<Acco
     });
     match row.optional()? {
         None => Ok(None),
-        Some((account, status)) => Ok(Some(Account {
-            status: account_status(&status)?,
-            ..account
-        })),
+        Some((account, status)) => Ok(Some(Account { status: account_status(&status)?, ..account })),
     }
 }
 
@@ -86,9 +75,7 @@ pub(super) fn account_of_company(db: &Connection, company: u64) -> Result<Option
         return Ok(None);
     };
     let mut select = db.prepare_cached("SELECT id FROM accounts WHERE company = ?1")?;
-    Ok(select
-        .query_row([company], |row| row.get(0).map(AccountId))
-        .optional()?)
+    Ok(select.query_row([company], |row| row.get(0).map(AccountId)).optional()?)
 }
 
 pub(super) fn extension(
@@ -124,22 +111,10 @@ pub(super) fn extensions(
         "SELECT {} FROM extensions e WHERE {SELECTION} ORDER BY e.id LIMIT ?6 OFFSET ?7",
         extension_columns!()
     );
-    let offset = signed(
-        page.page
-            .saturating_sub(1)
-            .saturating_mul(page.per_page)
-            .min(u64::from(u32::MAX)),
-    )?;
+    let offset = signed(page.page.saturating_sub(1).saturating_mul(page.per_page).min(u64::from(u32::MAX)))?;
     let mut select = db.prepare_cached(&select)?;
-    let mut rows = select.query(params![
-        account,
-        numbers,
-        emails,
-        statuses,
-        kinds,
-        signed(page.per_page)?,
-        offset
-    ])?;
+    let mut rows =
+        select.query(params![account, numbers, emails, statuses, kinds, signed(page.per_page)?, offset])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
         records.push(read_extension(row)?);
@@ -216,9 +191,7 @@ fn phone_number(db: &Connection, digits: &str) -> Result<Option<(i64, Option<i64
         "SELECT p.account, coalesce(p.extension, a.operator) \
          FROM phone_numbers p JOIN accounts a ON a.id = p.account WHERE p.number = ?1",
     )?;
-    Ok(select
-        .query_row([digits], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?)
+    Ok(select.query_row([digits], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 fn read_one_login(
@@ -227,10 +200,7 @@ fn read_one_login(
     given: &[&dyn rusqlite::ToSql],
 ) -> Result<Option<LoginRecord>, StoreError> {
     let mut select = db.prepare_cached(select)?;
-    select
-        .query_row(given, |row| Ok(read_login(row)))
-        .optional()?
-        .transpose()
+    select.query_row(given, |row| Ok(read_login(row))).optional()?.transpose()
 }
 
 fn read_login(row: &Row<'_>) -> Result<LoginRecord, StoreError> {
@@ -272,9 +242,5 @@ pub(super) fn account_status(name: &str) -> Result<AccountStatus, StoreError> {
 /// `NULL` lets all through.
 fn condition(values: impl Iterator<Item = String>) -> Result<Option<String>, StoreError> {
     let values: Vec<String> = values.collect();
-    if values.is_empty() {
-        Ok(None)
-    } else {
-        json_list(&values).map(Some)
-    }
+    if values.is_empty() { Ok(None) } else { json_list(&values).map(Some) }
 }

@@ -59,10 +59,7 @@ pub(super) fn open(db: &Connection, new: &NewSession) -> Result<OpenedSession, S
         pair.refresh.map(|(_, expires_at)| expires_at.0),
         end_of(pair).0,
     ])?;
-    Ok(OpenedSession {
-        session: db.last_insert_rowid(),
-        ended,
-    })
+    Ok(OpenedSession { session: db.last_insert_rowid(), ended })
 }
 
 /// Ends the oldest sessions of the user with the app, until there is room for one more.
@@ -72,9 +69,7 @@ fn make_room(db: &Connection, new: &NewSession) -> Result<Vec<TokenHash>, StoreE
          ORDER BY no DESC LIMIT -1 OFFSET ?3) RETURNING access_hash",
     )?;
     let others = i64::try_from(new.keep.max(1) - 1).unwrap_or(i64::MAX);
-    let rows = delete.query_map(params![signed(new.extension.0)?, new.app.0, others], |row| {
-        row.get(0)
-    })?;
+    let rows = delete.query_map(params![signed(new.extension.0)?, new.app.0, others], |row| row.get(0))?;
     Ok(rows.map(|hash| hash.map(TokenHash)).collect::<Result<_, _>>()?)
 }
 
@@ -83,27 +78,19 @@ pub(super) fn refresh(db: &Connection, refresh: &Refresh) -> Result<Refreshed, S
         "SELECT {COLUMNS}, s.previous_hash IS ?1 FROM {TABLES} WHERE (s.refresh_hash = ?1 OR s.previous_hash = ?1) AND s.app = ?2"
     );
     let mut select = db.prepare_cached(&select)?;
-    let row = select.query_row(params![refresh.presented.0, refresh.app.0], |row| {
-        Ok(read(row, row.get(16)?))
-    });
+    let row =
+        select.query_row(params![refresh.presented.0, refresh.app.0], |row| Ok(read(row, row.get(16)?)));
     let Some(row) = row.optional()?.transpose()? else {
         return Ok(Refreshed::Unknown);
     };
-    if row
-        .session
-        .refresh_expires_at
-        .is_none_or(|end| end <= refresh.now)
-    {
+    let expired = row.session.refresh_expires_at.is_none_or(|end| end <= refresh.now);
+    if expired && !row.is_previous {
         return Ok(Refreshed::Unknown);
     }
     if !row.owner_enabled {
         return Ok(Refreshed::OwnerDisabled);
     }
-    if row.is_previous {
-        Ok(repeat(row, refresh))
-    } else {
-        rotate(db, row, refresh)
-    }
+    if row.is_previous { Ok(repeat(row, refresh)) } else { rotate(db, row, refresh) }
 }
 
 /// The answer may have been lost: the same pair again, long while nobody used it, shortly afterwards.
@@ -114,10 +101,7 @@ fn repeat(row: SessionRow, refresh: &Refresh) -> Refreshed {
         (None, None) => return Refreshed::Unknown,
     };
     match row.seed {
-        Some(seed) if refresh.now <= until => Refreshed::Repeated {
-            session: row.session,
-            seed,
-        },
+        Some(seed) if refresh.now <= until => Refreshed::Repeated { session: row.session, seed },
         _ => Refreshed::Unknown,
     }
 }
@@ -144,10 +128,7 @@ fn rotate(db: &Connection, row: SessionRow, refresh: &Refresh) -> Result<Refresh
         refresh_expires_at: pair.refresh.map(|(_, expires_at)| expires_at),
         ..row.session
     };
-    Ok(Refreshed::Rotated {
-        session,
-        dead: row.access,
-    })
+    Ok(Refreshed::Rotated { session, dead: row.access })
 }
 
 pub(super) fn end(db: &Connection, token: TokenHash, app: AppNo) -> Result<Ended, StoreError> {
@@ -161,21 +142,14 @@ pub(super) fn end(db: &Connection, token: TokenHash, app: AppNo) -> Result<Ended
     if AppNo(owner) != app {
         return Ok(Ended::OtherApp);
     }
-    db.prepare_cached("DELETE FROM sessions WHERE no = ?1")?
-        .execute([session])?;
-    Ok(Ended::Session {
-        session,
-        dead: TokenHash(access),
-    })
+    db.prepare_cached("DELETE FROM sessions WHERE no = ?1")?.execute([session])?;
+    Ok(Ended::Session { session, dead: TokenHash(access) })
 }
 
 pub(super) fn token(db: &Connection, token: TokenHash) -> Result<Option<TokenRecord>, StoreError> {
     let select = format!("SELECT {COLUMNS} FROM {TABLES} WHERE s.access_hash = ?1");
     let mut select = db.prepare_cached(&select)?;
-    let row = select
-        .query_row([token.0], |row| Ok(read(row, false)))
-        .optional()?
-        .transpose()?;
+    let row = select.query_row([token.0], |row| Ok(read(row, false))).optional()?.transpose()?;
     let Some(row) = row else {
         return service_token(db, token);
     };
@@ -196,14 +170,11 @@ pub(super) fn mark_used(db: &Connection, session: i64, now: WallTime) -> Result<
 
 fn service_token(db: &Connection, token: TokenHash) -> Result<Option<TokenRecord>, StoreError> {
     let mut select = db.prepare_cached("SELECT kind, account FROM service_tokens WHERE token_hash = ?1")?;
-    let row = select.query_row([token.0], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<u64>>(1)?))
-    });
+    let row =
+        select.query_row([token.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<u64>>(1)?)));
     Ok(row.optional()?.map(|(kind, account)| match kind.as_str() {
         "admin" => TokenRecord::Admin,
-        _ => TokenRecord::Publish {
-            account: account.map(AccountId),
-        },
+        _ => TokenRecord::Publish { account: account.map(AccountId) },
     }))
 }
 
@@ -233,7 +204,5 @@ fn read(row: &Row<'_>, is_previous: bool) -> Result<SessionRow, StoreError> {
 }
 
 fn end_of(pair: &TokenPair) -> WallTime {
-    pair.refresh.map_or(pair.access_expires_at, |(_, expires_at)| {
-        expires_at.max(pair.access_expires_at)
-    })
+    pair.refresh.map_or(pair.access_expires_at, |(_, expires_at)| expires_at.max(pair.access_expires_at))
 }

@@ -22,9 +22,7 @@ fn vault(key: u8) -> Arc<Vault> {
 
 async fn open(folder: &TempFolder) -> SqliteDirectory {
     let db = ControlDb::open(folder.path()).unwrap();
-    SqliteDirectory::open(db, vault(1), Arc::new(SeededEntropy::new(1)))
-        .await
-        .unwrap()
+    SqliteDirectory::open(db, vault(1), Arc::new(SeededEntropy::new(1))).await.unwrap()
 }
 
 fn account(id: AccountId) -> NewAccount {
@@ -37,42 +35,24 @@ fn account(id: AccountId) -> NewAccount {
         company: id.0 + 7,
         created_at: NOON,
     };
-    NewAccount {
-        account,
-        conference_token: "conference-secret".into(),
-    }
+    NewAccount { account, conference_token: "conference-secret".into() }
 }
 
 fn user(account: AccountId, number: u64) -> NewExtension {
-    let contact = Contact {
-        email: format!("User{number}@{account}.example"),
-        ..Contact::default()
-    };
+    let contact = Contact { email: format!("User{number}@{account}.example"), ..Contact::default() };
     let extension = Extension {
         id: ExtensionId(account.0 * 1000 + number),
         account,
         number: number.to_string(),
         name: format!("User {number}"),
-        kind: if number % 2 == 1 {
-            ExtensionType::User
-        } else {
-            ExtensionType::Department
-        },
-        status: if number.is_multiple_of(5) {
-            ExtensionStatus::Disabled
-        } else {
-            ExtensionStatus::Enabled
-        },
+        kind: if number % 2 == 1 { ExtensionType::User } else { ExtensionType::Department },
+        status: if number.is_multiple_of(5) { ExtensionStatus::Disabled } else { ExtensionStatus::Enabled },
         contact,
         administrator: false,
         permissions: vec!["ReadPresence".into()],
         created_at: NOON,
     };
-    NewExtension {
-        extension,
-        password: Some(StoredPassword("words".into())),
-        direct_number: None,
-    }
+    NewExtension { extension, password: Some(StoredPassword("words".into())), direct_number: None }
 }
 
 fn app(client_id: &str) -> NewApp {
@@ -92,9 +72,7 @@ fn app(client_id: &str) -> NewApp {
 /// Two accounts with extensions 101 to 125 each, and two apps.
 async fn settled(folder: &TempFolder) -> SqliteDirectory {
     let directory = open(folder).await;
-    let extensions = [ACME, OTHER]
-        .into_iter()
-        .flat_map(|id| (101..=125).map(move |number| user(id, number)));
+    let extensions = [ACME, OTHER].into_iter().flat_map(|id| (101..=125).map(move |number| user(id, number)));
     let foundation = Foundation {
         accounts: vec![account(ACME), account(OTHER)],
         extensions: extensions.collect(),
@@ -150,17 +128,11 @@ async fn an_extension_is_found_in_its_account_and_in_no_other() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
     let id = ExtensionId(1_001_101);
-    assert_eq!(
-        directory.extension(ACME, id).await.unwrap().unwrap().number,
-        "101"
-    );
+    assert_eq!(directory.extension(ACME, id).await.unwrap().unwrap().number, "101");
     assert_eq!(directory.extension(OTHER, id).await.unwrap(), None);
     let foreign = ExtensionId(2_002_101);
     assert_eq!(
-        directory
-            .existing_extensions(ACME, vec![id, foreign, ExtensionId(u64::MAX)])
-            .await
-            .unwrap(),
+        directory.existing_extensions(ACME, vec![id, foreign, ExtensionId(u64::MAX)]).await.unwrap(),
         [id]
     );
     assert_eq!(directory.account(AccountId(u64::MAX)).await.unwrap(), None);
@@ -174,10 +146,7 @@ async fn pages_cover_a_list_once_and_end_with_an_empty_one() {
     let mut seen = Vec::new();
     for page in 1..=5 {
         let page = PageOf { page, per_page: 7 };
-        let found = directory
-            .extensions(ACME, ExtensionFilter::default(), page)
-            .await
-            .unwrap();
+        let found = directory.extensions(ACME, ExtensionFilter::default(), page).await.unwrap();
         assert_eq!(found.total, 25);
         seen.extend(found.records.into_iter().map(|extension| extension.number));
     }
@@ -190,39 +159,14 @@ async fn filters_of_one_kind_add_up_and_filters_of_two_kinds_narrow() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
     let found = async |filter: ExtensionFilter| {
-        let page = directory
-            .extensions(
-                ACME,
-                filter,
-                PageOf {
-                    page: 1,
-                    per_page: 100,
-                },
-            )
-            .await
-            .unwrap();
-        page.records
-            .into_iter()
-            .map(|extension| extension.number)
-            .collect::<Vec<_>>()
+        let page = directory.extensions(ACME, filter, PageOf { page: 1, per_page: 100 }).await.unwrap();
+        page.records.into_iter().map(|extension| extension.number).collect::<Vec<_>>()
     };
-    let numbers = ExtensionFilter {
-        numbers: vec!["103".into(), "105".into(), "999".into()],
-        ..Default::default()
-    };
+    let numbers =
+        ExtensionFilter { numbers: vec!["103".into(), "105".into(), "999".into()], ..Default::default() };
     assert_eq!(found(numbers.clone()).await, ["103", "105"]);
-    assert_eq!(
-        found(ExtensionFilter {
-            statuses: vec![ExtensionStatus::Enabled],
-            ..numbers
-        })
-        .await,
-        ["103"]
-    );
-    let by_email = ExtensionFilter {
-        emails: vec!["USER107@1001.example".into()],
-        ..Default::default()
-    };
+    assert_eq!(found(ExtensionFilter { statuses: vec![ExtensionStatus::Enabled], ..numbers }).await, ["103"]);
+    let by_email = ExtensionFilter { emails: vec!["USER107@1001.example".into()], ..Default::default() };
     assert_eq!(found(by_email).await, ["107"]);
     let both = ExtensionFilter {
         kinds: vec![ExtensionType::User, ExtensionType::Department],
@@ -236,26 +180,14 @@ async fn filters_of_one_kind_add_up_and_filters_of_two_kinds_narrow() {
 async fn a_number_an_extension_or_an_address_names_the_user() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
-    let who = async |name: LoginName| {
-        directory
-            .login(name)
-            .await
-            .unwrap()
-            .map(|login| login.extension.number)
-    };
+    let who =
+        async |name: LoginName| directory.login(name).await.unwrap().map(|login| login.extension.number);
     let phone = |digits: &str, extension: Option<&str>| LoginName::Phone {
         digits: digits.into(),
         extension: extension.map(str::to_owned),
     };
-    assert_eq!(
-        who(phone("16505551001", None)).await.as_deref(),
-        Some("101"),
-        "the operator"
-    );
-    assert_eq!(
-        who(phone("16505551001", Some("103"))).await.as_deref(),
-        Some("103")
-    );
+    assert_eq!(who(phone("16505551001", None)).await.as_deref(), Some("101"), "the operator");
+    assert_eq!(who(phone("16505551001", Some("103"))).await.as_deref(), Some("103"));
     assert_eq!(who(phone("16505551001", Some("999"))).await, None);
     assert_eq!(who(phone("16505559999", None)).await, None);
     let mail = |extension: Option<&str>| LoginName::Email {
@@ -275,19 +207,12 @@ async fn a_refresh_rotates_once_and_repeats_its_answer_while_the_new_pair_is_unu
 
     let rotated = directory.refresh_session(refresh(2, (3, 4), NOON)).await.unwrap();
     assert!(matches!(rotated, Refreshed::Rotated { dead, .. } if dead == TokenHash([1; 32])));
-    assert_eq!(
-        session_of(&directory, 1).await,
-        None,
-        "the old access token is dead"
-    );
+    assert_eq!(session_of(&directory, 1).await, None, "the old access token is dead");
 
     let at = |span: Duration| refresh(2, (5, 6), NOON.plus(span));
     let again = directory.refresh_session(at(HOUR)).await.unwrap();
     assert!(matches!(again, Refreshed::Repeated { seed, .. } if seed == [3; 16]));
-    let late = directory
-        .refresh_session(at(HOUR + Duration::from_millis(1)))
-        .await
-        .unwrap();
+    let late = directory.refresh_session(at(HOUR + Duration::from_millis(1))).await.unwrap();
     assert!(matches!(late, Refreshed::Unknown));
 }
 
@@ -295,25 +220,15 @@ async fn a_refresh_rotates_once_and_repeats_its_answer_while_the_new_pair_is_unu
 async fn after_the_first_use_of_the_new_pair_the_old_refresh_token_lives_ten_seconds() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
-    let session = directory
-        .open_session(login(1, pair(1, 2, NOON)))
-        .await
-        .unwrap()
-        .session;
+    let session = directory.open_session(login(1, pair(1, 2, NOON))).await.unwrap().session;
     directory.refresh_session(refresh(2, (3, 4), NOON)).await.unwrap();
     let used = NOON.plus(Duration::from_secs(60));
     directory.mark_used(session, used).await.unwrap();
     directory.mark_used(session, used.plus(HOUR)).await.unwrap();
 
     let at = |seconds: u64| refresh(2, (5, 6), used.plus(Duration::from_secs(seconds)));
-    assert!(matches!(
-        directory.refresh_session(at(10)).await.unwrap(),
-        Refreshed::Repeated { .. }
-    ));
-    assert!(matches!(
-        directory.refresh_session(at(11)).await.unwrap(),
-        Refreshed::Unknown
-    ));
+    assert!(matches!(directory.refresh_session(at(10)).await.unwrap(), Refreshed::Repeated { .. }));
+    assert!(matches!(directory.refresh_session(at(11)).await.unwrap(), Refreshed::Unknown));
 }
 
 #[tokio::test]
@@ -321,23 +236,11 @@ async fn a_refresh_token_serves_only_its_app_and_only_while_it_lives() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
     directory.open_session(login(1, pair(1, 2, NOON))).await.unwrap();
-    let foreign = Refresh {
-        app: AppNo(2),
-        ..refresh(2, (3, 4), NOON)
-    };
-    assert!(matches!(
-        directory.refresh_session(foreign).await.unwrap(),
-        Refreshed::Unknown
-    ));
+    let foreign = Refresh { app: AppNo(2), ..refresh(2, (3, 4), NOON) };
+    assert!(matches!(directory.refresh_session(foreign).await.unwrap(), Refreshed::Unknown));
     let late = refresh(2, (3, 4), NOON.plus(HOUR * 24));
-    assert!(matches!(
-        directory.refresh_session(late).await.unwrap(),
-        Refreshed::Unknown
-    ));
-    assert!(
-        session_of(&directory, 1).await.is_some(),
-        "nothing of that touched the session"
-    );
+    assert!(matches!(directory.refresh_session(late).await.unwrap(), Refreshed::Unknown));
+    assert!(session_of(&directory, 1).await.is_some(), "nothing of that touched the session");
 }
 
 #[tokio::test]
@@ -346,47 +249,25 @@ async fn ending_a_session_ends_all_its_tokens_but_another_app_cannot() {
     let directory = settled(&folder).await;
     let token = |byte: u8| TokenHash([byte; 32]);
     directory.open_session(login(1, pair(1, 2, NOON))).await.unwrap();
-    assert_eq!(
-        directory.end_session(token(2), AppNo(2)).await.unwrap(),
-        Ended::OtherApp
-    );
+    assert_eq!(directory.end_session(token(2), AppNo(2)).await.unwrap(), Ended::OtherApp);
     let ended = directory.end_session(token(2), AppNo(1)).await.unwrap();
     assert!(matches!(ended, Ended::Session { dead, .. } if dead == token(1)));
     assert_eq!(session_of(&directory, 1).await, None);
-    assert!(matches!(
-        directory.refresh_session(refresh(2, (3, 4), NOON)).await.unwrap(),
-        Refreshed::Unknown
-    ));
-    assert_eq!(
-        directory.end_session(token(2), AppNo(1)).await.unwrap(),
-        Ended::Unknown
-    );
+    assert!(matches!(directory.refresh_session(refresh(2, (3, 4), NOON)).await.unwrap(), Refreshed::Unknown));
+    assert_eq!(directory.end_session(token(2), AppNo(1)).await.unwrap(), Ended::Unknown);
 }
 
 #[tokio::test]
 async fn one_login_too_many_ends_the_oldest_session_of_that_user_and_app() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
-    directory
-        .open_session(login(2, pair(90, 91, NOON)))
-        .await
-        .unwrap();
+    directory.open_session(login(2, pair(90, 91, NOON))).await.unwrap();
     for byte in [1, 3, 5] {
-        assert_eq!(
-            directory
-                .open_session(login(1, pair(byte, byte + 1, NOON)))
-                .await
-                .unwrap()
-                .ended,
-            []
-        );
+        assert_eq!(directory.open_session(login(1, pair(byte, byte + 1, NOON))).await.unwrap().ended, []);
     }
     let opened = directory.open_session(login(1, pair(7, 8, NOON))).await.unwrap();
     assert_eq!(opened.ended, [TokenHash([1; 32])]);
-    assert!(
-        session_of(&directory, 90).await.is_some(),
-        "the other app keeps its session"
-    );
+    assert!(session_of(&directory, 90).await.is_some(), "the other app keeps its session");
     assert!(session_of(&directory, 3).await.is_some());
 }
 
@@ -401,20 +282,11 @@ async fn service_tokens_say_what_they_are_for() {
         created_at: NOON,
     };
     let service_tokens = vec![token(1, None), token(2, Some(None)), token(3, Some(Some(ACME)))];
-    directory
-        .establish(Foundation {
-            service_tokens,
-            ..Foundation::default()
-        })
-        .await
-        .unwrap();
+    directory.establish(Foundation { service_tokens, ..Foundation::default() }).await.unwrap();
     let meaning = async |byte: u8| directory.token(TokenHash([byte; 32])).await.unwrap();
     assert_eq!(meaning(1).await, Some(TokenRecord::Admin));
     assert_eq!(meaning(2).await, Some(TokenRecord::Publish { account: None }));
-    assert_eq!(
-        meaning(3).await,
-        Some(TokenRecord::Publish { account: Some(ACME) })
-    );
+    assert_eq!(meaning(3).await, Some(TokenRecord::Publish { account: Some(ACME) }));
     assert_eq!(meaning(4).await, None);
 }
 
@@ -423,14 +295,8 @@ async fn a_foundation_that_partly_exists_changes_nothing() {
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
     let third = AccountId(3003);
-    let again = Foundation {
-        accounts: vec![account(third), account(ACME)],
-        ..Foundation::default()
-    };
-    assert!(matches!(
-        directory.establish(again).await,
-        Err(StoreError::Conflict(_))
-    ));
+    let again = Foundation { accounts: vec![account(third), account(ACME)], ..Foundation::default() };
+    assert!(matches!(directory.establish(again).await, Err(StoreError::Conflict(_))));
     assert_eq!(directory.account(third).await.unwrap(), None);
 }
 
@@ -440,10 +306,7 @@ async fn the_files_hold_no_secret_and_only_the_right_master_key_opens_them() {
     let directory = settled(&folder).await;
     let found = directory.app_by_client_id("one").await.unwrap().unwrap();
     assert_eq!(found.signing_secret, "whsec_signing-secret");
-    assert_eq!(
-        directory.app(found.no).await.unwrap().unwrap().verification_token,
-        "verification-secret"
-    );
+    assert_eq!(directory.app(found.no).await.unwrap().unwrap().verification_token, "verification-secret");
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         for secret in ["signing-secret", "verification-secret", "conference-secret"] {
@@ -453,8 +316,6 @@ async fn the_files_hold_no_secret_and_only_the_right_master_key_opens_them() {
     }
     let db = ControlDb::open(folder.path()).unwrap();
     let wrong = SqliteDirectory::open(db, vault(9), Arc::new(SeededEntropy::new(2))).await;
-    let Err(StoreError::Corrupt(why)) = wrong else {
-        panic!("must be refused")
-    };
+    let Err(StoreError::Corrupt(why)) = wrong else { panic!("must be refused") };
     assert!(why.contains("master key"), "{why}");
 }
