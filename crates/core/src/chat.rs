@@ -89,6 +89,15 @@ impl ChatKind {
     }
 }
 
+/// Who asks for something: everything that follows is of their account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    pub account: AccountId,
+    pub extension: ExtensionId,
+    /// Of the account.
+    pub administrator: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub id: ChatId,
@@ -108,6 +117,18 @@ pub struct Chat {
 }
 
 impl Chat {
+    pub fn has_member(&self, extension: ExtensionId) -> bool {
+        self.kind == ChatKind::Everyone || self.members.contains(&extension)
+    }
+
+    /// Whether the asker runs this team: whoever made it does, an administrator of the account, and
+    /// anybody in it once its maker has left.
+    pub fn is_run_by(&self, asker: Asker) -> bool {
+        let has_lost_its_maker = self.creator.is_none_or(|creator| !self.has_member(creator));
+        self.has_member(asker.extension)
+            && (asker.administrator || self.creator == Some(asker.extension) || has_lost_its_maker)
+    }
+
     pub fn status_name(&self) -> &'static str {
         if self.archived { "Archived" } else { "Active" }
     }
@@ -247,6 +268,32 @@ mod tests {
         assert_eq!(ChatKind::Everyone.older_name(), "Team");
         assert_eq!(ChatKind::from_either_name("Everyone"), Some(ChatKind::Everyone));
         assert_eq!(ChatKind::from_either_name("team"), None);
+    }
+
+    #[test]
+    fn a_team_is_run_by_its_maker_by_administrators_and_by_anybody_once_the_maker_has_left() {
+        let asker = |extension, administrator| Asker {
+            account: AccountId(1),
+            extension: ExtensionId(extension),
+            administrator,
+        };
+        let mut team = Chat {
+            id: ChatId(1),
+            account: AccountId(1),
+            kind: ChatKind::Team,
+            name: None,
+            description: None,
+            public: Some(true),
+            archived: false,
+            creator: Some(ExtensionId(1)),
+            members: vec![ExtensionId(1), ExtensionId(2)],
+            created_at: WallTime(0),
+            modified_at: WallTime(0),
+        };
+        assert!(team.is_run_by(asker(1, false)) && team.is_run_by(asker(2, true)));
+        assert!(!team.is_run_by(asker(2, false)) && !team.is_run_by(asker(3, true)), "strangers never");
+        team.members.remove(0);
+        assert!(team.is_run_by(asker(2, false)) && !team.is_run_by(asker(1, false)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - `log`: events, deliveries, attempts; the hot path and its recovery.
 //! - `directory`: accounts, extensions, users, apps, sessions and tokens.
 //! - `subscriptions`: subscriptions and the texts of their filters.
+//! - `team_messaging`: chats, posts, incoming webhooks, and the events that their changes raise.
 //! - `sqlite`: the embedded store. `conformance` is the suite that every store passes.
 //!
 //! Nothing here matches, sends, waits for a retry or knows HTTP.
@@ -13,5 +14,6 @@ pub mod error;
 pub mod log;
 pub mod sqlite;
 pub mod subscriptions;
+pub mod team_messaging;
 
 pub use error::StoreError;

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{ADAPTIVE, FAULTS, Fault};
-use crate::limits::{CARD_DEPTH, CARD_ELEMENTS};
+use crate::limits::{CARD_DEPTH, CARD_ELEMENTS, CARD_JSON_DEPTH};
 
 /// What a member must be.
 #[derive(Clone, Copy)]
@@ -141,6 +141,9 @@ const CARD: &[Member] = &[
 
 /// `Ok` if it is an adaptive card that can be shown; else what is wrong, the most important first.
 pub fn check(card: &Value) -> Result<(), Vec<Fault>> {
+    if is_deeper_than(card, CARD_JSON_DEPTH) {
+        return Err(vec![Fault::new("", format!("is nested deeper than {CARD_JSON_DEPTH}"))]);
+    }
     let mut check = Check::default();
     check.card(card, "", 0, true);
     if check.faults.is_empty() { Ok(()) } else { Err(check.faults) }
@@ -238,6 +241,17 @@ impl Check {
                 self.fault(format!("{path}.type"), format!("must be one of {}", names.join(", ")));
             }
         }
+    }
+}
+
+// The recursion ends at `depth`.
+fn is_deeper_than(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(elements) => depth == 0 || elements.iter().any(|inner| is_deeper_than(inner, depth - 1)),
+        Value::Object(members) => {
+            depth == 0 || members.values().any(|inner| is_deeper_than(inner, depth - 1))
+        }
+        _ => false,
     }
 }
 

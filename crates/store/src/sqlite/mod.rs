@@ -8,3 +8,4 @@ pub mod control;
 pub mod directory;
 mod migrations;
 pub mod subscriptions;
+pub mod team_messaging;
