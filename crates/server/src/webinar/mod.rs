@@ -97,6 +97,7 @@ async fn delete(
     State(subscribing): State<Subscribing>,
     caller: Caller,
     Path(id): Path<String>,
+    _: Payload,
 ) -> Result<StatusCode, ApiError> {
     answers::delete(&subscribing, &caller, Door::Webinar, &id).await
 }
@@ -111,6 +112,7 @@ async fn renew(
     State(subscribing): State<Subscribing>,
     caller: Caller,
     Path(id): Path<String>,
+    _: Payload,
 ) -> Result<Response, ApiError> {
     answers::renew(&subscribing, &caller, Door::Webinar, &id).await
 }

@@ -111,6 +111,7 @@ async fn delete(
     State(subscribing): State<Subscribing>,
     caller: Caller,
     Path(id): Path<String>,
+    _: Payload,
 ) -> Result<StatusCode, ApiError> {
     answers::delete(&subscribing, &caller, Door::Core, &id).await
 }
@@ -125,6 +126,7 @@ async fn renew(
     State(subscribing): State<Subscribing>,
     caller: Caller,
     Path(id): Path<String>,
+    _: Payload,
 ) -> Result<Response, ApiError> {
     answers::renew(&subscribing, &caller, Door::Core, &id).await
 }
