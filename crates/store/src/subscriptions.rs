@@ -149,14 +149,14 @@ pub trait Subscriptions: Send + Sync + 'static {
         blacklisted: Option<BlacklistedData>,
     ) -> Result<Option<Subscription>, StoreError>;
 
+    /// The texts of these filters, replaced ones included. One that is unknown is left out.
+    async fn filter_texts(&self, filters: Vec<FilterNo>) -> Result<HashMap<FilterNo, String>, StoreError>;
+
     /// Drops tombstones and replaced filters that ended before then, in small transactions, at most
     /// about `limit` rows. Says whether there may be more.
     async fn forget(&self, ended_before: WallTime, limit: usize) -> Result<bool, StoreError>;
 
     // For the history and the operator.
-
-    /// The texts of these filters, replaced ones included. One that is unknown is left out.
-    async fn filter_texts(&self, filters: Vec<FilterNo>) -> Result<HashMap<FilterNo, String>, StoreError>;
 
     /// By the name that the outside knows, ended or not.
     async fn known(&self, scope: Scope, id: SubscriptionId) -> Result<Option<Known>, StoreError>;
