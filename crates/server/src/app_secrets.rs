@@ -1,7 +1,6 @@
 //! What apps sign and identify their deliveries with, kept at hand for the deliverer.
 //!
-//! Few apps, asked for at every attempt: they are read once and kept until `forget` (a rotation, a
-//! deletion) makes the next attempt read them anew.
+//! Few apps, asked for at every attempt: they are read once and kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,18 +14,14 @@ use hookswitch_store::StoreError;
 use hookswitch_store::directory::{Directory, RegisteredApp};
 use parking_lot::RwLock;
 
-pub struct KeptSecrets {
+pub(crate) struct KeptSecrets {
     directory: Arc<dyn Directory>,
     kept: RwLock<HashMap<AppNo, Arc<AppSecrets>>>,
 }
 
 impl KeptSecrets {
-    pub fn new(directory: Arc<dyn Directory>) -> Self {
+    pub(crate) fn new(directory: Arc<dyn Directory>) -> Self {
         Self { directory, kept: RwLock::default() }
-    }
-
-    pub fn forget(&self, app: AppNo) {
-        self.kept.write().remove(&app);
     }
 }
 

@@ -19,5 +19,9 @@ pub mod principal;
 mod private_file;
 pub mod problem;
 pub mod restapi;
+pub mod serving;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod token_cache;
+pub mod webinar;

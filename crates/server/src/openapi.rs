@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::headers;
 use crate::state::{App, Front};
-use crate::{hookswitch, oauth, restapi};
+use crate::{hookswitch, oauth, restapi, webinar};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -66,7 +66,12 @@ impl utoipa::Modify for Security {
 
 /// Every path of the API with its handler and its description.
 pub fn api() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(oauth::routes()).merge(restapi::routes()).merge(hookswitch::routes())
+    OpenApiRouter::with_openapi(Base::openapi())
+        .merge(oauth::routes())
+        .merge(restapi::routes())
+        .merge(restapi::subscription::routes())
+        .merge(webinar::routes())
+        .merge(hookswitch::routes())
 }
 
 /// The document that describes `api`.

@@ -12,6 +12,7 @@ use axum::http::HeaderValue;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
 use hookswitch_core::subscription::SubscriptionChanges;
+use hookswitch_core::vault::Vault;
 use hookswitch_engine::metrics::Metrics;
 use hookswitch_engine::{Deps, Engine};
 use hookswitch_store::StoreError;
@@ -23,6 +24,8 @@ use hookswitch_store::sqlite::folder::Folder;
 use hookswitch_store::sqlite::segments::{LogOptions, SqliteLog, WriterMode};
 use hookswitch_store::sqlite::subscriptions::SqliteSubscriptions;
 use hookswitch_store::subscriptions::Subscriptions;
+use hookswitch_transport::webhook::guard::Allowed;
+use hookswitch_transport::webhook::tls::TlsSetupError;
 use hookswitch_transport::webhook::{self, Webhook};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -40,7 +43,7 @@ pub enum StartError {
     #[error("the data folder {folder} cannot be used")]
     Store { folder: PathBuf, source: StoreError },
     #[error("TLS for deliveries cannot be set up")]
-    Tls(#[from] hookswitch_transport::webhook::tls::TlsSetupError),
+    Tls(#[from] TlsSetupError),
     #[error("the setting {name} is unusable: {why}")]
     Setting { name: &'static str, why: String },
     #[error(transparent)]
@@ -55,8 +58,7 @@ pub struct Server {
     address: SocketAddr,
     stopping: CancellationToken,
     connections: TaskTracker,
-    log: Arc<SqliteLog>,
-    // Last: the folder's lock is given back when everything else is gone.
+    /// The folder's lock is given back when the last of its users is gone.
     _folder: Folder,
 }
 
@@ -66,15 +68,11 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
     let settings = Arc::new(settings);
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
     let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
-    let folder = Folder::open(&settings.data).map_err(in_folder)?;
-    let vault = Arc::new(master_key::open(&settings, &handles)?);
-    let control = ControlDb::open(folder.path()).map_err(in_folder)?;
+    let Opened { folder, vault, control, log } = open_files(Arc::clone(&settings), handles.clone()).await?;
     let directory = SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
     let directory: Arc<dyn Directory> = Arc::new(directory.map_err(in_folder)?);
     let subscriptions: Arc<dyn Subscriptions> =
         Arc::new(SqliteSubscriptions::new(control, Arc::clone(&vault), Arc::clone(&handles.entropy)));
-    let log = SqliteLog::open(&folder, handles.clone(), log_options(&settings)).await.map_err(in_folder)?;
-    let log = Arc::new(log);
     let front = Front::new(
         Arc::clone(&settings),
         handles.clone(),
@@ -90,7 +88,7 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     let engine = Engine::start(Deps {
-        log: Arc::clone(&log) as Arc<dyn EventLog>,
+        log: Arc::clone(&log),
         subscriptions: Arc::clone(&subscriptions),
         transport: Arc::clone(&webhook) as _,
         secrets: Arc::new(KeptSecrets::new(Arc::clone(&directory))),
@@ -125,7 +123,7 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
         subscriptions,
         subscribing,
         catalogue,
-        log: Arc::clone(&log) as Arc<dyn EventLog>,
+        log: Arc::clone(&log),
         engine,
         registry,
     });
@@ -133,7 +131,7 @@ pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) 
     let connections = TaskTracker::new();
     let router = openapi::router(Arc::clone(&app));
     connections.spawn(listener::serve(listener, router, handles, stopping.clone(), connections.clone()));
-    Ok(Server { app, address, stopping, connections, log, _folder: folder })
+    Ok(Server { app, address, stopping, connections, _folder: folder })
 }
 
 impl Server {
@@ -156,8 +154,30 @@ impl Server {
             () = self.connections.wait() => {}
             () = within => {}
         }
-        self.log.close().await;
     }
+}
+
+/// What a server keeps in its folder.
+struct Opened {
+    folder: Folder,
+    vault: Arc<Vault>,
+    control: ControlDb,
+    log: Arc<dyn EventLog>,
+}
+
+/// Takes the folder's lock and opens what is in it, off the async threads.
+async fn open_files(settings: Arc<Settings>, handles: Handles) -> Result<Opened, StartError> {
+    let data = settings.data.clone();
+    let open = move || {
+        let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
+        let folder = Folder::open(&settings.data).map_err(in_folder)?;
+        let vault = Arc::new(master_key::open(&settings, &handles)?);
+        let control = ControlDb::open(folder.path()).map_err(in_folder)?;
+        let log = SqliteLog::open(&folder, handles, log_options(&settings)).map_err(in_folder)?;
+        Ok(Opened { folder, vault, control, log: Arc::new(log) })
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
+    opened.map_err(|error| StartError::Store { folder: data, source: StoreError::Failed(Box::new(error)) })?
 }
 
 fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
@@ -178,9 +198,12 @@ fn log_options(settings: &Settings) -> LogOptions {
 }
 
 fn webhook_settings(settings: &Settings) -> Result<webhook::Settings, StartError> {
-    let allow = settings.guard.allow.iter().map(|subnet| subnet.parse());
+    let allowed = |text: &String| {
+        let subnet = text.parse().map_err(|error| unusable("guard.allow", &error))?;
+        Ok::<_, StartError>(Allowed { subnet, account: None })
+    };
     Ok(webhook::Settings {
-        allow: allow.collect::<Result<_, _>>().map_err(|error| unusable("guard.allow", &error))?,
+        allow: settings.guard.allow.iter().map(allowed).collect::<Result<_, _>>()?,
         allow_loopback: settings.dev,
         handshake_within: settings.delivery.handshake_within,
         extra_ca_files: settings.delivery.extra_ca_files.iter().map(PathBuf::from).collect(),

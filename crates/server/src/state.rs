@@ -23,6 +23,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
+use crate::restapi::subscription::Subscribing;
 use crate::token_cache::TokenCache;
 
 /// Accounts whose existence is remembered.
@@ -37,6 +38,7 @@ pub struct App {
     pub vault: Arc<Vault>,
     pub directory: Arc<dyn Directory>,
     pub subscriptions: Arc<dyn Subscriptions>,
+    pub subscribing: Subscribing,
     pub log: Arc<dyn EventLog>,
     pub catalogue: Arc<Catalogue>,
     pub engine: Engine,
@@ -48,6 +50,12 @@ impl App {
     /// See `Front::knows_account`.
     pub async fn knows_account(&self, account: AccountId) -> Result<bool, StoreError> {
         self.front.knows_account(account).await
+    }
+}
+
+impl FromRef<Arc<App>> for Subscribing {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.subscribing.clone()
     }
 }
 
