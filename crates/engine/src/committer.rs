@@ -219,6 +219,7 @@ fn dispatch(shared: &Arc<Shared>, seq: EventSeq, new: NewEvent, lanes: &[Arc<Lan
     if new.matched.is_empty() {
         return;
     }
+    shared.accepted.notify_one();
     let since = shared.deps.handles.monotonic();
     let due = new.event.accepted_at;
     let parked_lanes: Vec<_> = new.parked.iter().filter_map(|index| lanes.get(usize::from(*index))).collect();

@@ -37,6 +37,7 @@ use hookswitch_core::subscription::{Subscription, SubscriptionChanges, Target};
 use hookswitch_store::StoreError;
 use hookswitch_store::log::Acceptance;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -82,6 +83,7 @@ impl Engine {
             expiries: sweeper::Expiries::default(),
             intake: intake::Intake::default(),
             window: Mutex::new(Window::starting_at(EventSeq(1))),
+            accepted: Notify::new(),
             alarms: alarms::Alarms::default(),
             gate: gate::Gate::new(in_flight),
             draining: CancellationToken::new(),

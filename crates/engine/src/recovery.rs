@@ -40,6 +40,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, recovery: Recovery) -> Result<(), 
     }
     let waiting: u64 = recovery.backlogs.values().map(|backlog| backlog.deliveries).sum();
     tracing::info!(rowless = found, waiting, half_dispatched = recovery.half_dispatched.len(), "recovered what was not delivered");
+    shared.accepted.notify_one();
     let lanes: Vec<Arc<Lane>> = shared.lanes.read().values().cloned().collect();
     for lane in &lanes {
         deliverer::pump(shared, lane);

@@ -17,6 +17,7 @@ use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::Transport;
 use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -89,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) expiries: crate::sweeper::Expiries,
     pub(crate) intake: Intake,
     pub(crate) window: Mutex<Window>,
+    /// Told when events were handed to lanes.
+    pub(crate) accepted: Notify,
     pub(crate) alarms: Alarms,
     pub(crate) gate: Gate,
     /// No new attempts from here on; those under way may end.

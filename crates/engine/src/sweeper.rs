@@ -125,13 +125,17 @@ async fn expire_one(shared: &Arc<Shared>, no: SubscriptionNo) {
     }
 }
 
-/// Looks at every lane once a period.
+/// Looks at every lane, a period after something was accepted; again as long as something is rowless.
 pub(crate) async fn tend(shared: Arc<Shared>) {
     let handles = shared.deps.handles.clone();
     loop {
+        let period = async {
+            shared.accepted.notified().await;
+            handles.sleep(PERIOD).await;
+        };
         tokio::select! {
             () = shared.draining.cancelled() => return,
-            () = handles.sleep(PERIOD) => {}
+            () = period => {}
         }
         let lanes: Vec<Arc<Lane>> = shared.lanes.read().values().cloned().collect();
         for lane in &lanes {
@@ -139,6 +143,9 @@ pub(crate) async fn tend(shared: Arc<Shared>) {
             if lane.counts().stored > shared.deps.settings.backlog_deliveries {
                 cap_backlog(&shared, lane).await;
             }
+        }
+        if !shared.window.lock().is_clear() {
+            shared.accepted.notify_one();
         }
     }
 }

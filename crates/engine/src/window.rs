@@ -43,6 +43,11 @@ impl Window {
         self.trim();
     }
 
+    /// Whether every delivery has its row.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.open.is_empty()
+    }
+
     pub(crate) fn watermark(&self) -> EventSeq {
         EventSeq(self.base)
     }

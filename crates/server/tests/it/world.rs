@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookswitch_core::clock::{MonoTime, WallTime};
+use hookswitch_core::clock::WallTime;
 use hookswitch_server::config::{CommitOn, Settings};
 use hookswitch_server::serving::{self, Server};
 use hookswitch_testkit::running::read_dev_env;
@@ -17,22 +17,22 @@ use tokio::net::TcpListener;
 /// wake-ups in the engine is far shorter.
 const POLLS: usize = 64;
 
-pub struct World {
-    pub server: Server,
-    pub clock: Arc<SteeredClock>,
-    pub client: HttpClient,
-    pub env: BTreeMap<String, String>,
-    pub user_token: String,
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) clock: Arc<SteeredClock>,
+    pub(crate) client: HttpClient,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) user_token: String,
     /// Kept to the end: the server's files are in it.
     _folder: TempFolder,
 }
 
 impl World {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = TempFolder::new();
         let (handles, clock) = steered_handles(7);
         let mut settings = Settings { dev: true, data: folder.path().to_owned(), ..Settings::default() };
@@ -62,22 +62,22 @@ impl World {
         reply.expect(200).json()["access_token"].as_str().expect("a token").to_owned()
     }
 
-    pub async fn call(&self, method: Method, target: &str, token: &str, body: Option<Value>) -> Reply {
+    pub(crate) async fn call(&self, method: Method, target: &str, token: &str, body: Option<Value>) -> Reply {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         self.client.send(method, target, &headers, body).await.expect("an answer")
     }
 
-    pub async fn user(&self, method: Method, target: &str, body: Option<Value>) -> Reply {
+    pub(crate) async fn user(&self, method: Method, target: &str, body: Option<Value>) -> Reply {
         self.call(method, target, &self.user_token, body).await
     }
 
-    pub async fn admin(&self, target: &str) -> Value {
+    pub(crate) async fn admin(&self, target: &str) -> Value {
         self.call(Method::GET, target, &self.env["HOOKSWITCH_ADMIN_TOKEN"], None).await.expect(200).json()
     }
 
-    pub async fn subscribe(&self, filters: &[&str], address: &str) -> Value {
+    pub(crate) async fn subscribe(&self, filters: &[&str], address: &str) -> Value {
         let body = json!({
             "eventFilters": filters,
             "deliveryMode": { "transportType": "WebHook", "address": address },
@@ -85,22 +85,22 @@ impl World {
         self.user(Method::POST, "/restapi/v1.0/subscription", Some(body)).await.expect(200).json()
     }
 
-    pub async fn publish(&self, body: Value) -> Reply {
+    pub(crate) async fn publish(&self, body: Value) -> Reply {
         self.call(Method::POST, "/hookswitch/v1/events", &self.env["HOOKSWITCH_PUBLISH_TOKEN"], Some(body)).await
     }
 
-    pub fn now(&self) -> WallTime {
+    pub(crate) fn now(&self) -> WallTime {
         use hookswitch_core::clock::Clock as _;
         self.clock.now()
     }
 
-    pub fn extension_path(&self, tail: &str) -> String {
+    pub(crate) fn extension_path(&self, tail: &str) -> String {
         let (account, extension) = (&self.env["RC_ACCOUNT_ID"], &self.env["RC_EXTENSION_ID"]);
         format!("/restapi/v1.0/account/{account}/extension/{extension}/{tail}")
     }
 
     /// Lets everything happen that can happen without time passing.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let quiet = async {
             loop {
                 for _ in 0..POLLS {
@@ -114,16 +114,8 @@ impl World {
         hookswitch_testkit::patience::within("the attempts under way end", quiet, String::new).await;
     }
 
-    /// Moves time to the next moment that anybody waits for, and lets happen what then happens.
-    pub async fn step(&self) -> MonoTime {
-        self.settle().await;
-        let reached = self.clock.advance_to_next().expect("somebody always waits");
-        self.settle().await;
-        reached
-    }
-
-    /// Steps until `span` has passed.
-    pub async fn pass(&self, span: Duration) {
+    /// Moves time on by `span`, from one moment that anybody waits for to the next.
+    pub(crate) async fn pass(&self, span: Duration) {
         use hookswitch_core::clock::Clock as _;
         let end = self.clock.monotonic().plus(span);
         loop {
