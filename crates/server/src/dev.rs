@@ -8,7 +8,7 @@ mod environment;
 mod founding;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
@@ -31,6 +31,8 @@ pub enum DevError {
     Notes(#[from] serde_json::Error),
     #[error(transparent)]
     Signing(#[from] SigningError),
+    #[error("making the demo account was interrupted: {0}")]
+    Interrupted(String),
     #[error("{path} cannot be written")]
     File { path: PathBuf, source: io::Error },
 }
@@ -43,10 +45,16 @@ pub async fn prepare(front: &Front) -> Result<Demo, DevError> {
     };
     let path = front.settings.data.join(FILE);
     let urls = Urls::of(&front.base_url);
-    let failed = |source| DevError::File { path: path.clone(), source };
-    let present = private_file::read(&path).map_err(failed)?;
-    private_file::write(&path, &environment::text(&demo, &urls, present.as_deref())).map_err(failed)?;
-    Ok(demo)
+    off_thread(move || {
+        bring_up_to_date(&path, &demo, &urls).map_err(|source| DevError::File { path, source })?;
+        Ok(demo)
+    })
+    .await
+}
+
+fn bring_up_to_date(path: &Path, demo: &Demo, urls: &Urls) -> io::Result<()> {
+    let present = private_file::read(path)?;
+    private_file::write(path, &environment::text(demo, urls, present.as_deref()))
 }
 
 async fn kept(directory: &dyn Directory) -> Result<Option<Demo>, DevError> {
@@ -55,8 +63,16 @@ async fn kept(directory: &dyn Directory) -> Result<Option<Demo>, DevError> {
 }
 
 async fn found(front: &Front) -> Result<Demo, DevError> {
-    let (demo, mut foundation) = founding::draw(&front.handles)?;
+    let handles = front.handles.clone();
+    let (demo, mut foundation) = off_thread(move || Ok(founding::draw(&handles)?)).await?;
     foundation.notes.push((NOTE.to_owned(), serde_json::to_string(&demo)?));
     front.directory.establish(foundation).await?;
     Ok(demo)
+}
+
+/// Hashing a password and waiting for a disk are nothing for an async thread.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DevError> + Send + 'static,
+) -> Result<T, DevError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| DevError::Interrupted(error.to_string()))?
 }
