@@ -20,7 +20,7 @@ const TABLE: &[Row] = &[
     (&["serve", "--config", "unknown.toml"], 2, "listn"),
     (&["serve", "--set", "listen"], 2, "KEY=VALUE"),
     (&["serve", "--set", "no.such=1"], 2, "no.such"),
-    (&["serve", "--set", "delivery.notification_within=soon"], 2, "notification_within"),
+    (&["serve", "--set", "delivery.notification_within=soon"], 2, "must be a time"),
     (&["deliveries", "--status", "odd"], 2, "odd"),
     (&["deliveries"], 2, "HOOKSWITCH_ADMIN_TOKEN"),
     (&["deliveries", "--token", "t", "--url", "ftp://127.0.0.1"], 2, "ftp"),

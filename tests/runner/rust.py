@@ -35,7 +35,8 @@ def tests(run, wanted):
     chosen = [built for built in built_tests(run) if wanted(built)]
     for built in chosen:
         run.tell(f"--- {built['package']} {built['name']}\n")
-        env = {"CARGO_MANIFEST_DIR": built["folder"]}
+        # Backtraces of failed assertions bury what the assertion says.
+        env = {"CARGO_MANIFEST_DIR": built["folder"], "RUST_BACKTRACE": "0"}
         code, output = run.command([built["executable"], *run.words], built["folder"], env)
         counts = [(int(good), int(bad)) for good, bad in RESULT.findall(output)]
         bad = sum(bad for _, bad in counts)

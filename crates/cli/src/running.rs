@@ -15,7 +15,8 @@ impl Running {
     /// Returns once the server accepts requests, and with `--dev` has written its `dev.env`.
     pub async fn start(settings: Settings, handles: Handles) -> Result<Self, Failure> {
         let address = settings.listen;
-        let listener = TcpListener::bind(address).await.map_err(Failure::io(format!("listening on {address}")))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(Failure::io(format!("listening on {address}")))?;
         let started = serving::start(settings, handles, listener).await;
         Ok(Self { server: started.map_err(|error| Failure::Failed(with_causes(&error)))? })
     }

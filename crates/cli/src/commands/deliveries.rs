@@ -2,16 +2,15 @@
 
 use clap::ValueEnum as _;
 use serde_json::Value;
-use url::form_urlencoded::Serializer;
 
-use super::segment;
+use super::{listed, segment};
 use crate::arguments::Deliveries;
 use crate::connection::{Api, Role};
 use crate::failure::Failure;
 use crate::output::{self, Column, member};
 
 /// The most the server gives in one answer.
-const PAGE: u32 = 1000;
+const PAGE: usize = 1000;
 
 const COLUMNS: &[Column] = &[
     Column("ID", |record| member(record, "id")),
@@ -51,25 +50,6 @@ async fn one(api: &Api, id: &str, json: bool) -> Result<(), Failure> {
 }
 
 async fn list(api: &Api, options: &Deliveries) -> Result<(), Failure> {
-    let mut found = Vec::new();
-    let mut cursor = None;
-    loop {
-        let left = options.limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
-        let page = api.get(&target(options, left.min(PAGE), cursor.as_deref())).await?;
-        let mut page = page.json()?;
-        if let Value::Array(records) = page["records"].take() {
-            found.extend(records);
-        }
-        cursor = page["cursor"].as_str().map(str::to_owned);
-        if cursor.is_none() || found.len() >= options.limit as usize {
-            break;
-        }
-    }
-    if options.connect.json { output::json_lines(&found) } else { output::table(COLUMNS, &found) }
-}
-
-fn target(options: &Deliveries, limit: u32, cursor: Option<&str>) -> String {
-    let mut query = Serializer::new(String::new());
     let status = options.status.and_then(|status| status.to_possible_value());
     let given = [
         ("subscriptionId", options.subscription.as_deref()),
@@ -77,15 +57,10 @@ fn target(options: &Deliveries, limit: u32, cursor: Option<&str>) -> String {
         ("event", options.event.as_deref()),
         ("from", options.from.as_deref()),
         ("to", options.to.as_deref()),
-        ("cursor", cursor),
     ];
-    for (name, value) in given {
-        if let Some(value) = value {
-            query.append_pair(name, value);
-        }
-    }
-    query.append_pair("limit", &limit.to_string());
-    format!("/hookswitch/v1/deliveries?{}", query.finish())
+    let query: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let found = listed(api, "/hookswitch/v1/deliveries", &query, PAGE, options.limit as usize).await?;
+    if options.connect.json { output::json_lines(&found) } else { output::table(COLUMNS, &found) }
 }
 
 /// Why it ended or what it waits for.

@@ -8,13 +8,39 @@ pub mod publish;
 pub mod subscriptions;
 
 use serde_json::Value;
+use url::form_urlencoded::Serializer;
 
+use crate::connection::Api;
 use crate::failure::Failure;
-use crate::http_client::Answer;
+
+/// Records of a list, page after page, at most so many.
+async fn listed(
+    api: &Api,
+    path: &str,
+    query: &[(&str, &str)],
+    page: usize,
+    most: usize,
+) -> Result<Vec<Value>, Failure> {
+    let mut found = Vec::new();
+    let mut cursor: Option<String> = None;
+    while found.len() < most {
+        let limit = page.min(most - found.len()).to_string();
+        let more = cursor.as_deref().map(|cursor| ("cursor", cursor));
+        let pairs = query.iter().copied().chain(more).chain([("limit", limit.as_str())]);
+        let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let mut answer = api.get(&format!("{path}?{query}")).await?.json()?;
+        found.extend(records(&mut answer)?);
+        cursor = answer["cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
 
 /// The `records` of a list answer.
-fn records(answer: &Answer) -> Result<Vec<Value>, Failure> {
-    match answer.json()?["records"].take() {
+fn records(answer: &mut Value) -> Result<Vec<Value>, Failure> {
+    match answer["records"].take() {
         Value::Array(records) => Ok(records),
         _ => Err(Failure::Failed("the server's answer has no records".to_owned())),
     }

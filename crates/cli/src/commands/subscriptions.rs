@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
-use super::records;
+use super::listed;
 use crate::arguments::Subscriptions;
 use crate::connection::{Api, Role};
 use crate::failure::Failure;
 use crate::output::{self, Column, member};
+
+/// The most the server gives in one answer.
+const PAGE: usize = 200;
 
 const COLUMNS: &[Column] = &[
     Column("ID", |record| member(record, "id")),
@@ -19,7 +22,7 @@ const COLUMNS: &[Column] = &[
 
 pub async fn run(options: &Subscriptions) -> Result<(), Failure> {
     let api = Api::new(&options.connect, Role::Admin)?;
-    let found = records(&api.get("/hookswitch/v1/subscriptions").await?)?;
+    let found = listed(&api, "/hookswitch/v1/subscriptions", &[], PAGE, usize::MAX).await?;
     let Some(id) = &options.id else {
         return if options.connect.json {
             output::json_lines(&found)

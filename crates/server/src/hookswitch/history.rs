@@ -12,7 +12,7 @@ use axum::extract::{Path, Query, State};
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::delivery::{Attempt, DeliveryState, EndReason, Trigger};
 use hookswitch_core::event::StoredEvent;
-use hookswitch_core::id::{DeliveryKey, SubscriptionId, SubscriptionNo};
+use hookswitch_core::id::{AppNo, DeliveryKey, ExtensionId, SubscriptionId, SubscriptionNo};
 use hookswitch_store::log::{DeliveryView, HistoryQuery, Matched, Scope, StatusFilter};
 use hookswitch_store::subscriptions::Known;
 use serde::{Deserialize, Serialize};
@@ -131,14 +131,14 @@ pub struct ListQuery {
     pub limit: Option<String>,
 }
 
-/// Who asks, as far as the history is concerned.
-struct Viewer<'a> {
+/// Who asks, as far as subscriptions and the history are concerned.
+pub(super) struct Viewer<'a> {
     principal: &'a Principal,
-    scope: Scope,
+    pub(super) scope: Scope,
 }
 
 impl<'a> Viewer<'a> {
-    fn new(principal: &'a Principal) -> Result<Self, ApiError> {
+    pub(super) fn new(principal: &'a Principal) -> Result<Self, ApiError> {
         let scope = match principal {
             Principal::Admin => Scope::Operator,
             Principal::User(user) => Scope::Account(user.account),
@@ -156,9 +156,13 @@ impl<'a> Viewer<'a> {
     }
 
     fn sees(&self, known: &Known) -> bool {
+        self.sees_subscription_of(known.owner.extension, known.owner.app)
+    }
+
+    /// A subscription of this extension and app, inside the scope.
+    pub(super) fn sees_subscription_of(&self, extension: ExtensionId, app: AppNo) -> bool {
         self.sees_all()
-            || matches!(self.principal, Principal::User(user)
-                if user.extension == known.owner.extension && user.app == known.owner.app)
+            || matches!(self.principal, Principal::User(user) if user.extension == extension && user.app == app)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod history;
 pub mod operations;
 mod publication;
 pub mod publish;
+pub mod subscriptions;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history::event))
         .routes(routes!(history::list))
         .routes(routes!(history::delivery))
+        .routes(routes!(subscriptions::list))
         .routes(routes!(event_types::list))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
