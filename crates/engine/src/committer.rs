@@ -15,12 +15,11 @@ use hookswitch_core::id::{DeliveryKey, EventSeq};
 use hookswitch_core::limits::{FAN_OUT_SLICE, RECORD_WITHIN};
 use hookswitch_store::StoreError;
 use hookswitch_store::log::{Acceptance, Batch, Committed, Extension, Matched, NewEvent};
-use smallvec::SmallVec;
 
 use crate::deliverer;
 use crate::dispatched::Dispatched;
-use crate::intake::{Group, Next, Request};
-use crate::lane::{Item, Lane};
+use crate::intake::{Group, Next, Request, Room};
+use crate::lane::Item;
 use crate::shared::Shared;
 
 /// How long outcomes may wait for company.
@@ -115,15 +114,11 @@ fn apply(shared: &Arc<Shared>, group: Group, events: Vec<Arc<Vec<NewEvent>>>, co
     for ((request, events), result) in group.requests.into_iter().zip(events).zip(committed.requests) {
         match &result {
             Ok(acceptances) => accepted(shared, &request, Arc::unwrap_or_clone(events), acceptances),
-            Err(_) => release(&request),
+            Err(_) => request.release(),
         }
         // The publisher may have gone; the event is accepted all the same.
         let _ = request.reply.send(result);
     }
-}
-
-fn release(request: &Request) {
-    request.lanes.iter().flatten().for_each(|lane| lane.release_reservation());
 }
 
 fn records_written(shared: &Arc<Shared>, group: &Group) {
@@ -167,17 +162,17 @@ fn extensions_written(shared: &Arc<Shared>, group: &Group) {
 fn accepted(shared: &Arc<Shared>, request: &Request, events: Vec<NewEvent>, acceptances: &[Acceptance]) {
     let mut seqs = Vec::with_capacity(request.rest.len());
     for (index, (new, acceptance)) in events.into_iter().zip(acceptances).enumerate() {
-        let lanes = &request.lanes[index];
+        let rooms = &request.rooms[index];
         match acceptance {
             Acceptance::Duplicate => {
                 shared.deps.metrics.duplicates.inc();
-                reserved_lanes(&new.matched, &new.parked, lanes).for_each(|(_, lane)| lane.release_reservation());
+                rooms.iter().filter(|room| room.reserved).for_each(|room| room.lane.release_reservation());
             }
             Acceptance::Stored(seq) => {
                 shared.deps.metrics.published.inc();
                 shared.deps.metrics.matched.inc_by(new.matched.len() as u64);
                 seqs.push((index, *seq));
-                dispatch(shared, *seq, new, lanes);
+                dispatch(shared, *seq, new, rooms);
             }
         }
     }
@@ -202,18 +197,7 @@ pub(crate) fn slices(event: EventSeq, rest: &[Matched]) -> Vec<Extension> {
         .collect()
 }
 
-/// The targets for which room was reserved, with their lanes.
-fn reserved_lanes<'a>(
-    matched: &'a [Matched],
-    parked: &'a [u16],
-    lanes: &'a [Arc<Lane>],
-) -> impl Iterator<Item = (Matched, &'a Arc<Lane>)> {
-    let is_parked = |index: usize| parked.iter().any(|parked| usize::from(*parked) == index);
-    let all = matched.iter().zip(lanes).enumerate();
-    all.filter(move |(index, _)| !is_parked(*index)).map(|(_, (matched, lane))| (*matched, lane))
-}
-
-fn dispatch(shared: &Arc<Shared>, seq: EventSeq, new: NewEvent, lanes: &[Arc<Lane>]) {
+fn dispatch(shared: &Arc<Shared>, seq: EventSeq, new: NewEvent, rooms: &[Room]) {
     let rowless = new.matched.len() - new.parked.len();
     shared.window.lock().accepted(seq, u32::try_from(rowless).unwrap_or(u32::MAX));
     if new.matched.is_empty() {
@@ -222,8 +206,7 @@ fn dispatch(shared: &Arc<Shared>, seq: EventSeq, new: NewEvent, lanes: &[Arc<Lan
     shared.accepted.notify_one();
     let since = shared.deps.handles.monotonic();
     let due = new.event.accepted_at;
-    let parked_lanes: Vec<_> = new.parked.iter().filter_map(|index| lanes.get(usize::from(*index))).collect();
-    for lane in parked_lanes {
+    for Room { lane, .. } in rooms.iter().filter(|room| !room.reserved) {
         shared.deps.metrics.parked.inc();
         lane.row_waits(None, due, 1);
         deliverer::pump(shared, lane);
@@ -231,12 +214,11 @@ fn dispatch(shared: &Arc<Shared>, seq: EventSeq, new: NewEvent, lanes: &[Arc<Lan
     if rowless == 0 {
         return;
     }
-    let targets: SmallVec<[_; 4]> = reserved_lanes(&new.matched, &new.parked, lanes).collect();
     let event = Dispatched::new(StoredEvent { seq, event: new.event }, &shared.deps.catalogue);
-    for (matched, lane) in targets {
-        lane.enqueue(Item {
+    for (matched, room) in new.matched.iter().zip(rooms).filter(|(_, room)| room.reserved) {
+        room.lane.enqueue(Item {
             key: DeliveryKey { event: seq, subscription: matched.subscription, ordinal: 0 },
-            matched,
+            matched: *matched,
             event: Arc::clone(&event),
             attempts: 0,
             step: 0,
@@ -245,6 +227,6 @@ fn dispatch(shared: &Arc<Shared>, seq: EventSeq, new: NewEvent, lanes: &[Arc<Lan
             has_row: false,
             since,
         });
-        deliverer::pump(shared, lane);
+        deliverer::pump(shared, &room.lane);
     }
 }

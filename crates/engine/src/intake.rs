@@ -27,12 +27,18 @@ const RECORDS_A_COMMIT: usize = 512;
 
 pub(crate) struct Request {
     pub(crate) events: Vec<NewEvent>,
-    /// For each event, the lanes of its matched subscriptions, in the same order.
-    pub(crate) lanes: Vec<Vec<Arc<Lane>>>,
+    /// For each event, where its deliveries go, in the order of its matched subscriptions.
+    pub(crate) rooms: Vec<Vec<Room>>,
     /// What did not fit into the accept commit, for each event with `more_to_dispatch`.
     pub(crate) rest: Vec<(usize, Vec<hookswitch_store::log::Matched>)>,
     pub(crate) bytes: usize,
     pub(crate) reply: oneshot::Sender<Result<Vec<Acceptance>, AcceptError>>,
+}
+
+/// A lane, and whether it promised room; if not, the delivery is parked.
+pub(crate) struct Room {
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) reserved: bool,
 }
 
 /// A record on its way to the store, with what must hear of it once it is written.
@@ -199,12 +205,14 @@ impl Intake {
 }
 
 impl Request {
+    /// Gives back the room that was promised.
+    pub(crate) fn release(&self) {
+        let reserved = self.rooms.iter().flatten().filter(|room| room.reserved);
+        reserved.for_each(|room| room.lane.release_reservation());
+    }
+
     pub(crate) fn refuse(self, error: StoreError) {
-        for lanes in &self.lanes {
-            for lane in lanes {
-                lane.release_reservation();
-            }
-        }
+        self.release();
         // The publisher may have gone.
         let _ = self.reply.send(Err(AcceptError::Store(error)));
     }

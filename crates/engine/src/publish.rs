@@ -15,7 +15,7 @@ use hookswitch_store::StoreError;
 use hookswitch_store::log::{AcceptError, Acceptance, Matched, NewEvent};
 use tokio::sync::oneshot;
 
-use crate::intake::{Refused, Request};
+use crate::intake::{Refused, Request, Room};
 use crate::lane::Lane;
 use crate::shared::Shared;
 
@@ -54,7 +54,7 @@ pub(crate) async fn publish(
     let mut request = Request {
         bytes: publications.iter().map(|publication| publication.event.body.len()).sum(),
         events: Vec::with_capacity(publications.len()),
-        lanes: Vec::with_capacity(publications.len()),
+        rooms: Vec::with_capacity(publications.len()),
         rest: Vec::new(),
         reply,
     };
@@ -85,7 +85,7 @@ fn add(shared: &Shared, request: &mut Request, publication: Publication, matches
     let Publication { event, resolved, uuid_is_publishers, timestamp_is_publishers } = publication;
     matches.clear();
     shared.index.read().matches(&shared.deps.catalogue, &resolved, &event, matches);
-    let mut lanes: Vec<Arc<Lane>> = Vec::with_capacity(matches.len().min(FAN_OUT_AT_ACCEPT));
+    let mut rooms = Vec::with_capacity(matches.len().min(FAN_OUT_AT_ACCEPT));
     let mut matched = Vec::with_capacity(matches.len().min(FAN_OUT_AT_ACCEPT));
     let mut parked = Vec::new();
     let mut rest = Vec::new();
@@ -98,18 +98,19 @@ fn add(shared: &Shared, request: &mut Request, publication: Publication, matches
                 rest.push(target);
                 continue;
             }
-            if !lane.reserve(now) {
+            let reserved = lane.reserve(now);
+            if !reserved {
                 parked.push(u16::try_from(matched.len()).unwrap_or(u16::MAX));
             }
             matched.push(target);
-            lanes.push(Arc::clone(lane));
+            rooms.push(Room { lane: Arc::clone(lane), reserved });
         }
     }
     let more_to_dispatch = !rest.is_empty();
     if more_to_dispatch {
         request.rest.push((request.events.len(), rest));
     }
-    request.lanes.push(lanes);
+    request.rooms.push(rooms);
     request.events.push(NewEvent {
         event,
         matched,
