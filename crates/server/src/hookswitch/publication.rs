@@ -10,7 +10,6 @@ use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
-use hookswitch_core::limits::{EVENT_BODY_BYTES, PUBLISH_REQUEST_ENTRIES};
 use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_engine::Publication;
 use serde::Deserialize;
@@ -78,6 +77,9 @@ struct CloudEvent<'a> {
 
 /// What checking an entry needs.
 pub(super) struct Reader<'a> {
+    /// Bytes of one event body, minified.
+    pub(super) body_limit: usize,
+    pub(super) entries_limit: usize,
     pub(super) catalogue: &'a Catalogue,
     pub(super) handles: &'a Handles,
     pub(super) now: WallTime,
@@ -125,7 +127,7 @@ impl Reader<'_> {
             let entry: Entry<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
             self.check(index, &entry)
         };
-        collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
+        self.collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
     fn batch(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
@@ -139,7 +141,7 @@ impl Reader<'_> {
             let event: CloudEvent<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
             self.cloud_event(index, &event)
         };
-        collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
+        self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
     fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
@@ -160,7 +162,7 @@ impl Reader<'_> {
             };
             self.cloud_event(0, &event)
         };
-        collect(std::iter::once(read()))
+        self.collect(std::iter::once(read()))
     }
 
     fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Publication, BadEntry> {
@@ -185,7 +187,7 @@ impl Reader<'_> {
         let resolved = self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
         let account = self.account(index, entry, resolved.account)?;
         let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
-        let body = envelope::minify_valid(body, EVENT_BODY_BYTES).map_err(|error| BadEntry {
+        let body = envelope::minify_valid(body, self.body_limit).map_err(|error| BadEntry {
             too_large: matches!(error, BodyError::TooLarge { .. }),
             ..bad(index, "body", error.to_string())
         })?;
@@ -209,6 +211,23 @@ impl Reader<'_> {
             uuid_is_publishers: uuid.is_some(),
             timestamp_is_publishers: timestamp.is_some(),
         })
+    }
+
+    fn collect(
+        &self,
+        read: impl Iterator<Item = Result<Publication, BadEntry>>,
+    ) -> Result<Vec<Publication>, Unreadable> {
+        let (mut good, mut wrong) = (Vec::with_capacity(read.size_hint().0), Vec::new());
+        for (count, one) in read.enumerate() {
+            if count >= self.entries_limit {
+                return Err(Unreadable::TooManyEntries(self.entries_limit));
+            }
+            match one {
+                Ok(publication) => good.push(publication),
+                Err(bad) => wrong.push(bad),
+            }
+        }
+        if wrong.is_empty() && !good.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
     }
 
     fn account(&self, index: usize, entry: &Entry<'_>, in_path: Option<AccountId>) -> Result<AccountId, BadEntry> {
@@ -238,20 +257,6 @@ fn recipients(index: usize, entry: &Entry<'_>) -> Result<Option<Vec<ExtensionId>
 /// An id written as an integer or as a string of digits.
 fn id(raw: &RawValue) -> Option<u64> {
     raw.get().trim_matches('"').parse().ok()
-}
-
-fn collect(read: impl Iterator<Item = Result<Publication, BadEntry>>) -> Result<Vec<Publication>, Unreadable> {
-    let (mut good, mut wrong) = (Vec::with_capacity(read.size_hint().0), Vec::new());
-    for (count, one) in read.enumerate() {
-        if count >= PUBLISH_REQUEST_ENTRIES {
-            return Err(Unreadable::TooManyEntries(PUBLISH_REQUEST_ENTRIES));
-        }
-        match one {
-            Ok(publication) => good.push(publication),
-            Err(bad) => wrong.push(bad),
-        }
-    }
-    if wrong.is_empty() && !good.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
 }
 
 fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {

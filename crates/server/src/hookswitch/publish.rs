@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use hookswitch_core::limits;
 use hookswitch_engine::{Publication, PublishError};
 use hookswitch_store::log::Acceptance;
 use serde::Serialize;
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use super::publication::{BadEntry, Reader, Unreadable};
 use crate::body::Payload;
+use crate::config::Limits;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::state::App;
@@ -60,8 +60,15 @@ pub async fn publish(
         Principal::Publish { account } => account,
         Principal::User(_) => return Err(ApiError::permission("Publish")),
     };
-    let reader = Reader { catalogue: &app.catalogue, handles: &app.handles, now: app.handles.now() };
-    let publications = reader.read(&headers, &bytes).map_err(unreadable)?;
+    let limits = &app.settings.limits;
+    let reader = Reader {
+        body_limit: limits.event_body.0,
+        entries_limit: limits.publish_entries,
+        catalogue: &app.catalogue,
+        handles: &app.handles,
+        now: app.handles.now(),
+    };
+    let publications = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
         if bound.is_some_and(|bound| bound != account) {
@@ -79,7 +86,7 @@ pub async fn publish(
     Ok((StatusCode::ACCEPTED, Json(Published { events })).into_response())
 }
 
-fn unreadable(error: Unreadable) -> ApiError {
+fn unreadable(error: Unreadable, limits: &Limits) -> ApiError {
     match error {
         Unreadable::MediaType(media) => ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -96,26 +103,25 @@ fn unreadable(error: Unreadable) -> ApiError {
             format!("The request has more entries than the limit of {limit}"),
         )
         .with("limit", limit),
-        Unreadable::Bad(bad) => bad_entries(&bad),
+        Unreadable::Bad(bad) => bad_entries(&bad, limits),
     }
 }
 
-fn bad_entries(bad: &[BadEntry]) -> ApiError {
+fn bad_entries(bad: &[BadEntry], limits: &Limits) -> ApiError {
     let sentence = |bad: &BadEntry| match bad.field {
         "" => format!("Entry {}: {}", bad.index, bad.reason),
         field => format!("Entry {}: [{field}] {}", bad.index, bad.reason),
     };
     let too_large = bad.iter().any(|bad| bad.too_large);
-    let (status, code) =
-        if too_large { (StatusCode::PAYLOAD_TOO_LARGE, "CMN-101") } else { (StatusCode::BAD_REQUEST, "CMN-101") };
+    let status = if too_large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
     let Some(first) = bad.first() else { return ApiError::malformed("The request has no entries") };
-    let mut error = ApiError::new(status, code, sentence(first))
+    let mut error = ApiError::new(status, "CMN-101", sentence(first))
         .with("index", first.index)
         .with("field", first.field)
         .with("parameterName", first.field)
         .with("reason", first.reason.clone());
     if too_large {
-        error = error.with("limit", limits::EVENT_BODY_BYTES);
+        error = error.with("limit", limits.event_body.0);
     }
     error.more = bad[1..]
         .iter()
