@@ -15,8 +15,8 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub async fn run(options: &EventTypes) -> Result<(), Failure> {
-    let mut found =
-        records(&Api::new(&options.connect, Role::Publisher)?.get("/hookswitch/v1/event-types").await?)?;
+    let api = Api::new(&options.connect, Role::Publisher)?;
+    let mut found = records(&mut api.get("/hookswitch/v1/event-types").await?.json()?)?;
     if let Some(name) = &options.name {
         found.retain(|record| record["name"] == name.as_str());
         let Some(one) = found.first() else {
