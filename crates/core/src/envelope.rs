@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::WallTime;
 use crate::limits;
-use crate::scan;
+use crate::scan::{self, Class};
 
 /// Why bytes cannot be the body of an event.
 #[derive(Debug, thiserror::Error)]
@@ -38,29 +38,22 @@ pub fn minify_valid(raw: &serde_json::value::RawValue, limit: usize) -> Result<B
     }
     let mut compact = Vec::with_capacity(raw.len().min(limit));
     let (mut kept_from, mut at, mut depth) = (0, 0, 0usize);
-    while let Some(byte) = raw.get(at) {
-        match byte {
+    while let Some((found, class)) = scan::next_token(raw, at) {
+        at = found + 1;
+        match class {
             // Valid JSON ends its strings; if it did not, the rest would be one.
-            b'"' => at = scan::end_of_string(raw, at).unwrap_or(raw.len()),
-            b' ' | b'\t' | b'\n' | b'\r' => {
-                compact.extend_from_slice(&raw[kept_from..at]);
+            Class::Quote => at = scan::end_of_string(raw, found).unwrap_or(raw.len()),
+            Class::Space => {
+                compact.extend_from_slice(&raw[kept_from..found]);
                 while raw.get(at).is_some_and(u8::is_ascii_whitespace) {
                     at += 1;
                 }
                 kept_from = at;
             }
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > limits::EVENT_BODY_DEPTH {
-                    return Err(BodyError::TooDeep);
-                }
-                at += 1;
-            }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                at += 1;
-            }
-            _ => at += 1,
+            Class::Open if depth == limits::EVENT_BODY_DEPTH => return Err(BodyError::TooDeep),
+            Class::Open => depth += 1,
+            Class::Close => depth = depth.saturating_sub(1),
+            Class::Plain => {}
         }
     }
     compact.extend_from_slice(&raw[kept_from..]);

@@ -42,7 +42,7 @@ pub struct ParsedFilter {
     account: Option<AccountId>,
     extension: Option<ExtensionId>,
     /// The values of the form's other variables, in path order.
-    texts: SmallVec<[Box<str>; 1]>,
+    ids: SmallVec<[Box<str>; 1]>,
     /// In the order of the refining parameters' numbers.
     conditions: Vec<Condition>,
     shape: u8,
@@ -160,8 +160,8 @@ impl ParsedFilter {
         self.shaping_parameters
     }
 
-    pub(crate) fn texts(&self) -> &[Box<str>] {
-        &self.texts
+    pub(crate) fn ids(&self) -> &[Box<str>] {
+        &self.ids
     }
 
     pub(crate) fn conditions(&self) -> &[Condition] {
@@ -169,14 +169,14 @@ impl ParsedFilter {
     }
 
     fn meaning(&self) -> impl Eq + Hash {
-        (self.form, self.account, self.extension, &self.texts, &self.conditions, &self.pairs)
+        (self.form, self.account, self.extension, &self.ids, &self.conditions, &self.pairs)
     }
 }
 
 impl PartialEq for ParsedFilter {
     fn eq(&self, other: &Self) -> bool {
         (self.form, self.account, self.extension) == (other.form, other.account, other.extension)
-            && self.texts == other.texts
+            && self.ids == other.ids
             && self.conditions == other.conditions
             && self.pairs == other.pairs
     }
@@ -260,6 +260,8 @@ impl ParsedFilter {
             filter.text.push('?');
             filter.text.push_str(query);
         }
+        // A server keeps very many of these.
+        filter.text.shrink_to_fit();
         filter.read_query(catalogue, query)?;
         Ok(filter)
     }
@@ -271,7 +273,7 @@ impl ParsedFilter {
             entry,
             account: None,
             extension: None,
-            texts: SmallVec::new(),
+            ids: SmallVec::new(),
             conditions: Vec::new(),
             shape: 0,
             shaping_parameters: 0,
@@ -363,10 +365,10 @@ impl<'t> Located<'t> {
                     filter.extension = Some(extension);
                     ids.push((*at, extension.0));
                 }
-                FormVariable::Text(_) => filter.texts.push(segment.into()),
+                FormVariable::Text(_) => filter.ids.push(segment.into()),
             }
         }
-        if !catalogue.texts_are_legal(self.form, &filter.texts) {
+        if !catalogue.texts_are_legal(self.form, &filter.ids) {
             return Err(FilterError::UnknownPath);
         }
         let written = self.path.trim_start_matches('/').split('/');

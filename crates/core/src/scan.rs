@@ -7,6 +7,37 @@
 
 use std::borrow::Cow;
 
+/// What a byte means where tokens stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Plain,
+    Quote,
+    Open,
+    Close,
+    Space,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    classes[b'"' as usize] = Class::Quote;
+    classes[b'{' as usize] = Class::Open;
+    classes[b'[' as usize] = Class::Open;
+    classes[b'}' as usize] = Class::Close;
+    classes[b']' as usize] = Class::Close;
+    classes[b' ' as usize] = Class::Space;
+    classes[b'\t' as usize] = Class::Space;
+    classes[b'\n' as usize] = Class::Space;
+    classes[b'\r' as usize] = Class::Space;
+    classes
+};
+
+/// The next byte from `at` on that is not plain, and what it is.
+pub(crate) fn next_token(text: &[u8], at: usize) -> Option<(usize, Class)> {
+    let rest = text.get(at..)?;
+    let found = rest.iter().position(|byte| CLASSES[usize::from(*byte)] != Class::Plain)?;
+    Some((at + found, CLASSES[usize::from(rest[found])]))
+}
+
 /// The end of the value that starts at `at`; `None` if the text ends before it.
 pub(crate) fn end_of_value(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at)? {
@@ -22,13 +53,20 @@ pub(crate) fn end_of_value(text: &[u8], at: usize) -> Option<usize> {
 
 /// The end of the string whose opening quote is at `at`.
 pub(crate) fn end_of_string(text: &[u8], at: usize) -> Option<usize> {
+    /// Most strings are short, and end before a vectorised search has begun.
+    const SHORT: usize = 24;
     let mut next = at + 1;
     loop {
-        let found = next + memchr::memchr2(b'"', b'\\', text.get(next..)?)?;
-        if text[found] == b'"' {
-            return Some(found + 1);
+        let rest = text.get(next..)?;
+        let start = &rest[..rest.len().min(SHORT)];
+        let found = match start.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            Some(found) => found,
+            None => start.len() + memchr::memchr2(b'"', b'\\', &rest[start.len()..])?,
+        };
+        if rest[found] == b'"' {
+            return Some(next + found + 1);
         }
-        next = found + 2;
+        next += found + 2;
     }
 }
 
@@ -36,62 +74,26 @@ fn end_of_container(text: &[u8], at: usize) -> Option<usize> {
     let mut depth = 0usize;
     let mut next = at;
     loop {
-        match text.get(next)? {
-            b'"' => next = end_of_string(text, next)?,
-            b'{' | b'[' => {
-                depth += 1;
-                next += 1;
-            }
-            b'}' | b']' => {
-                depth -= 1;
-                next += 1;
+        let (found, class) = next_token(text, next)?;
+        next = found + 1;
+        match class {
+            Class::Quote => next = end_of_string(text, found)?,
+            Class::Open => depth += 1,
+            Class::Close => {
+                depth = depth.saturating_sub(1);
                 if depth == 0 {
                     return Some(next);
                 }
             }
-            _ => next += 1,
+            Class::Plain | Class::Space => {}
         }
     }
 }
 
-/// A member of an object: where its key, with quotes, and its value stand in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) key: (usize, usize),
-    pub(crate) value: (usize, usize),
-}
-
-impl Member {
-    /// Whether the key is `name`, however it is escaped.
-    pub(crate) fn is_named(&self, text: &[u8], name: &str) -> bool {
-        let Some(inner) = text.get(self.key.0 + 1..self.key.1.saturating_sub(1)) else { return false };
-        inner == name.as_bytes()
-            || (inner.contains(&b'\\') && string_at(text, self.key).as_deref() == Some(name))
-    }
-}
-
-/// The members of the object that starts at `at`; none if there is no object.
-pub(crate) fn members(text: &[u8], at: usize) -> impl Iterator<Item = Member> {
-    let mut next = (text.get(at) == Some(&b'{')).then_some(at + 1);
-    std::iter::from_fn(move || {
-        let key = next?;
-        let key_end = (text.get(key) == Some(&b'"')).then(|| end_of_string(text, key))??;
-        let value = key_end + 1;
-        let value_end = end_of_value(text, value)?;
-        next = (text.get(value_end) == Some(&b',')).then_some(value_end + 1);
-        Some(Member { key: (key, key_end), value: (value, value_end) })
-    })
-}
-
-/// The elements of the array that starts at `at`; none if there is no array.
-pub(crate) fn elements(text: &[u8], at: usize) -> impl Iterator<Item = (usize, usize)> {
-    let mut next = (text.get(at) == Some(&b'[') && text.get(at + 1) != Some(&b']')).then_some(at + 1);
-    std::iter::from_fn(move || {
-        let element = next?;
-        let end = end_of_value(text, element)?;
-        next = (text.get(end) == Some(&b',')).then_some(end + 1);
-        Some((element, end))
-    })
+/// Whether the key in `span`, quotes included, is `name`, however it is escaped.
+pub(crate) fn is_key(text: &[u8], span: (usize, usize), name: &str) -> bool {
+    let Some(inner) = text.get(span.0 + 1..span.1.saturating_sub(1)) else { return false };
+    inner == name.as_bytes() || (inner.contains(&b'\\') && string_at(text, span).as_deref() == Some(name))
 }
 
 /// The string in `span`, quotes included; `None` if it is none or names half a character.
@@ -120,26 +122,26 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn members_and_elements_are_found_whatever_stands_in_strings() {
-        let text = br#"{"a":"x\"},{","b":[1,{"c":"]"},[]],"\u0063":null,"d":-1.5e3}"#;
-        let found: Vec<(&[u8], &[u8])> = members(text, 0)
-            .map(|member| (&text[member.key.0..member.key.1], &text[member.value.0..member.value.1]))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                (&br#""a""#[..], &br#""x\"},{""#[..]),
-                (br#""b""#, br#"[1,{"c":"]"},[]]"#),
-                (br#""\u0063""#, b"null"),
-                (br#""d""#, b"-1.5e3"),
-            ]
-        );
-        let third = members(text, 0).nth(2).unwrap();
-        assert!(third.is_named(text, "c"));
-        let second = members(text, 0).nth(1).unwrap();
-        let elements: Vec<&[u8]> = elements(text, second.value.0).map(|(from, to)| &text[from..to]).collect();
-        assert_eq!(elements, [&b"1"[..], br#"{"c":"]"}"#, b"[]"]);
-        assert_eq!(members(b"{}", 0).count() + super::elements(b"[]", 0).count(), 0);
+    fn the_end_of_a_value_is_found_whatever_stands_in_its_strings() {
+        for value in [
+            r#""x\"},{""#,
+            r#""""#,
+            r#"[1,{"c":"]"},[]]"#,
+            r#"{"a":"\\","b":{}}"#,
+            "-1.5e3",
+            "null",
+            r#""a string that is long enough to be searched \" the fast way, and on, and on""#,
+        ] {
+            for (before, after) in [("", ""), ("[", "]"), ("[0,", ",1]")] {
+                let text = format!("{before}{value}{after}");
+                let end = end_of_value(text.as_bytes(), before.len());
+                assert_eq!(end, Some(before.len() + value.len()), "{text}");
+            }
+        }
+        for cut in ["", r#""abc"#, r#""abc\""#, "[[]", r#"{"a":"#] {
+            assert_eq!(end_of_value(cut.as_bytes(), 0), None, "{cut}");
+        }
+        assert!(is_key(br#""\u0063""#, (0, 8), "c") && !is_key(br#""cc""#, (0, 4), "c"));
     }
 
     #[test]
@@ -163,11 +165,8 @@ mod tests {
             let text = text.as_bytes();
             for at in 0..=text.len() {
                 let _ = end_of_value(text, at);
-                for member in members(text, at) {
-                    let _ = member.is_named(text, "a");
-                    let _ = scalar_at(text, member.value);
-                }
-                elements(text, at).for_each(|span| drop(scalar_at(text, span)));
+                let _ = is_key(text, (at, text.len()), "a");
+                let _ = scalar_at(text, (at, text.len()));
             }
         }
     }

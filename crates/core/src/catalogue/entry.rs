@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalogue::place::{Place, Pointer};
+use crate::catalogue::reading::{Plan, Source};
 use crate::catalogue::shaping::Shaping;
 use crate::retry::EventClass;
 use crate::schema::Schema;
@@ -43,6 +44,8 @@ pub struct Entry {
     pub schema_source: Value,
     pub sample: Value,
     pub(crate) shaping: Shaping,
+    /// How to read what filters are compared with.
+    pub(crate) plan: Plan,
 }
 
 /// One path by which an event type is published and subscribed to.
@@ -119,6 +122,7 @@ pub struct Variable {
     pub values: Vec<String>,
     /// For samples; empty for the extension.
     pub sample: String,
+    pub(crate) sources: Vec<Source>,
 }
 
 /// A query parameter of an event filter.
@@ -153,6 +157,7 @@ pub struct Refine {
     pub when_absent: WhenAbsent,
     /// Its place among the refining parameters of its entry.
     pub(crate) no: u8,
+    pub(crate) sources: Vec<Source>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,9 +199,5 @@ impl Entry {
             ParameterKind::Refine(refine) => Some(refine),
             _ => None,
         })
-    }
-
-    pub(crate) fn variable(&self, name: &str) -> Option<&Variable> {
-        self.variables.iter().find(|variable| variable.name == name)
     }
 }

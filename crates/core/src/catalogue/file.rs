@@ -34,6 +34,7 @@ use crate::catalogue::entry::{Entry, OnViolation, Parameter, ParameterKind, Refi
 use crate::catalogue::fields::{CatalogueError, Fields};
 use crate::catalogue::paths::{Part, parse_pattern};
 use crate::catalogue::place::{Place, Pointer};
+use crate::catalogue::reading::Plan;
 use crate::catalogue::shaping::Shaping;
 use crate::schema::Schema;
 
@@ -82,8 +83,8 @@ fn entry(
         return Err(fields.error("name", "may only have a-z, 0-9, dot, underscore and hyphen"));
     }
     let forms = forms(&mut fields)?;
-    let parameters = parameters(&mut fields)?;
-    let variables = variables(&mut fields, &forms)?;
+    let mut parameters = parameters(&mut fields)?;
+    let mut variables = variables(&mut fields, &forms)?;
     check_places(&fields, &parameters, &variables)?;
     let source = fields.value("schema").ok_or_else(|| fields.error("schema", "is missing"))?;
     let schema_source =
@@ -95,6 +96,7 @@ fn entry(
         return Err(fields.error("sample", "is no object"));
     }
     schema.check(&sample).map_err(|violation| fields.error("sample", violation.to_string()))?;
+    let plan = plan(&mut parameters, &mut variables);
     let ordering_key = fields.or_default::<Vec<Value>>("orderingKey")?;
     let entry = Entry {
         summary: fields.required("summary")?,
@@ -106,6 +108,7 @@ fn entry(
         ordering_key: places(&fields, "orderingKey", &ordering_key)?,
         on_violation: fields.optional("onViolation")?.unwrap_or(OnViolation::Warn),
         shaping: shaping(&parameters),
+        plan,
         name,
         parameters,
         variables,
@@ -207,7 +210,14 @@ fn refine(fields: &mut Fields, no: usize) -> Result<Refine, CatalogueError> {
     }
     let when_absent = fields.or_default("whenAbsent")?;
     let no = u8::try_from(no).unwrap_or(u8::MAX);
-    Ok(Refine { places, values, aliases: aliases.into_iter().collect(), when_absent, no })
+    Ok(Refine {
+        places,
+        values,
+        aliases: aliases.into_iter().collect(),
+        when_absent,
+        no,
+        sources: Vec::new(),
+    })
 }
 
 fn shape(fields: &mut Fields, no: usize) -> Result<Shape, CatalogueError> {
@@ -278,7 +288,7 @@ fn variables(fields: &mut Fields, forms: &[WrittenForm]) -> Result<Vec<Variable>
             return Err(of_variable.error("sample", "is none of the legal values"));
         }
         of_variable.finish()?;
-        variables.push(Variable { name, places, values, sample });
+        variables.push(Variable { name, places, values, sample, sources: Vec::new() });
     }
     if variables.len() > VARIABLES {
         return Err(fields.error("variables", format!("there are more than {VARIABLES}")));
@@ -308,6 +318,19 @@ fn variables(fields: &mut Fields, forms: &[WrittenForm]) -> Result<Vec<Variable>
 
 fn places(fields: &Fields, field: &str, written: &[Value]) -> Result<Vec<Place>, CatalogueError> {
     written.iter().map(|place| Place::parse(place).map_err(|reason| fields.error(field, reason))).collect()
+}
+
+fn plan(parameters: &mut [Parameter], variables: &mut [Variable]) -> Plan {
+    let mut plan = Plan::default();
+    for parameter in parameters {
+        if let ParameterKind::Refine(refine) = &mut parameter.kind {
+            refine.sources = plan.add(&refine.places);
+        }
+    }
+    for variable in variables {
+        variable.sources = plan.add(&variable.places);
+    }
+    plan
 }
 
 /// Places that name a variable must name one that there is.

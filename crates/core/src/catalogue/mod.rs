@@ -2,8 +2,8 @@
 //!
 //! - `entry`: what is known about an event type; `file`: reading that from JSON, ours and an operator's;
 //!   the built-in files are in `crates/core/catalogue/`.
-//! - `paths`: from a path to its form; `place`: where in an event something stands; `shaping`: what a
-//!   subscriber does not get to see of a body.
+//! - `paths`: from a path to its form; `place`: where in an event something stands, and `reading` it;
+//!   `shaping`: what a subscriber does not get to see of a body.
 //!
 //! Reading what a subscriber writes is `crate::filter`'s work, finding out who wants an event
 //! `crate::matching`'s.
@@ -13,6 +13,7 @@ mod fields;
 mod file;
 pub(crate) mod paths;
 mod place;
+pub(crate) mod reading;
 mod shaping;
 
 use std::collections::HashMap;
@@ -27,8 +28,6 @@ pub use entry::{
 };
 pub use fields::CatalogueError;
 pub use place::{Place, Pointer};
-
-pub(crate) use place::Values;
 
 use crate::id::{AccountId, ExtensionId};
 use crate::subscription::Door;

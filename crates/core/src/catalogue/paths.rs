@@ -34,12 +34,17 @@ pub(crate) enum PathError {
 pub(crate) fn split(path: &str) -> Result<Segments<'_>, PathError> {
     let rest = path.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let is_plain = !rest.bytes().any(|byte| byte == b'%' || !(b' '..0x7f).contains(&byte));
     let mut segments = Segments::new();
     for segment in rest.split('/') {
         if segments.len() == SEGMENTS {
             return Err(PathError::TooLong);
         }
-        segments.push(decode(segment).ok_or(PathError::Encoding)?);
+        segments.push(if is_plain {
+            Cow::Borrowed(segment)
+        } else {
+            decode(segment).ok_or(PathError::Encoding)?
+        });
     }
     Ok(segments)
 }

@@ -5,16 +5,9 @@
 //! `{deviceId}`. `{"exists": "/parties/*/recordings/*"}` asks only whether there is something; it is
 //! always present and reads `true` or `false`. `{"any": ["/from", "/to"]}` reads several as one.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::Value;
-use smallvec::SmallVec;
-
-use crate::scan;
-
-/// What was read at a place: a scalar, or those of an array. Nearly always one.
-pub(crate) type Values<'a> = SmallVec<[Cow<'a, str>; 2]>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -90,16 +83,6 @@ impl Pointer {
         Ok(Self { steps: rest.split('/').map(step).collect() })
     }
 
-    /// Reads what stands there into `out`. False if nothing does; null counts as nothing. An array at
-    /// the end is read like its elements.
-    pub(crate) fn read<'a>(&self, body: &'a [u8], out: &mut Values<'a>) -> bool {
-        read(body, 0, &self.steps, out)
-    }
-
-    pub(crate) fn exists(&self, body: &[u8]) -> bool {
-        exists(body, 0, &self.steps)
-    }
-
     /// The steps as member names, `None` for each element of an array.
     pub(crate) fn steps(&self) -> impl Iterator<Item = Option<&str>> {
         self.steps.iter().map(|step| match step {
@@ -121,73 +104,9 @@ impl fmt::Display for Pointer {
     }
 }
 
-// The recursion is as deep as the pointer has steps, whatever the body is.
-fn read<'a>(body: &'a [u8], at: usize, steps: &[Step], out: &mut Values<'a>) -> bool {
-    let Some((step, rest)) = steps.split_first() else { return read_end(body, at, out) };
-    match step {
-        Step::Member(name) => scan::members(body, at)
-            .find(|member| member.is_named(body, name))
-            .is_some_and(|member| read(body, member.value.0, rest, out)),
-        Step::EachElement => {
-            let mut present = false;
-            for element in scan::elements(body, at) {
-                present |= read(body, element.0, rest, out);
-            }
-            present
-        }
-    }
-}
-
-fn read_end<'a>(body: &'a [u8], at: usize, out: &mut Values<'a>) -> bool {
-    if body.get(at) == Some(&b'[') {
-        out.extend(scan::elements(body, at).filter_map(|element| scan::scalar_at(body, element)));
-        return true;
-    }
-    let scalar = scan::end_of_value(body, at).and_then(|end| scan::scalar_at(body, (at, end)));
-    let present = scalar.is_some();
-    out.extend(scalar);
-    present
-}
-
-fn exists(body: &[u8], at: usize, steps: &[Step]) -> bool {
-    let Some((step, rest)) = steps.split_first() else {
-        return body.get(at).is_some_and(|byte| *byte != b'n');
-    };
-    match step {
-        Step::Member(name) => scan::members(body, at)
-            .any(|member| member.is_named(body, name) && exists(body, member.value.0, rest)),
-        Step::EachElement => scan::elements(body, at).any(|element| exists(body, element.0, rest)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn values(pointer: &str, body: &str) -> Option<Vec<String>> {
-        let mut out = Values::new();
-        let present = Pointer::parse(pointer).unwrap().read(body.as_bytes(), &mut out);
-        present.then(|| out.into_iter().map(Cow::into_owned).collect())
-    }
-
-    #[test]
-    fn a_place_reads_scalars_as_text_and_arrays_element_by_element() {
-        let body = r#"{"a":{"b~/":7},"list":[{"t":"x"},{"u":1},{"t":["y",true,null,{}]}],"n":null,"e":[]}"#;
-        assert_eq!(values("/a/b~0~1", body), Some(vec!["7".into()]));
-        assert_eq!(values("/list/*/t", body), Some(vec!["x".into(), "y".into(), "true".into()]));
-        assert_eq!(values("/e", body), Some(vec![]));
-        for absent in ["/n", "/a", "/list/t", "/a/*", "/zzz", "/list/*/zzz", "/e/*"] {
-            assert_eq!(values(absent, body), None, "{absent}");
-        }
-    }
-
-    #[test]
-    fn a_place_that_asks_for_existence_sees_anything_but_null() {
-        let body = br#"{"parties":[{"recordings":[]},{"recordings":[{"id":1}]}],"n":null}"#;
-        let exists = |pointer: &str| Pointer::parse(pointer).unwrap().exists(body);
-        assert!(exists("/parties/*/recordings/*") && exists("/parties/*/recordings"));
-        assert!(!exists("/n") && !exists("/parties/*/zzz"));
-    }
 
     #[test]
     fn places_print_as_they_are_written() {

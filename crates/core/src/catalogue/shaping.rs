@@ -49,7 +49,7 @@ impl Shaping {
             return body.clone();
         }
         let mut knife = Knife { text: body, shape, kept: None, from: 0 };
-        knife.descend(0, &self.root);
+        let _ = knife.pass(0, &self.root);
         match knife.kept {
             None => body.clone(),
             Some(mut kept) => {
@@ -68,10 +68,6 @@ impl Cut {
         });
         &mut self.members[index].1
     }
-
-    fn of_member(&self, text: &[u8], member: &scan::Member) -> Option<&Self> {
-        self.members.iter().find(|(name, _)| member.is_named(text, name)).map(|(_, cut)| cut)
-    }
 }
 
 struct Knife<'a> {
@@ -83,32 +79,62 @@ struct Knife<'a> {
 }
 
 impl Knife<'_> {
-    fn descend(&mut self, at: usize, cut: &Cut) {
-        if let Some(of_elements) = &cut.elements {
-            for (element, _) in scan::elements(self.text, at) {
-                self.descend(element, of_elements);
-            }
-        }
-        if cut.members.is_empty() {
-            return;
-        }
-        let mut follows_a_kept_one = false;
-        for member in scan::members(self.text, at) {
-            match cut.of_member(self.text, &member) {
-                Some(cut) if cut.unless != 0 && cut.unless & self.shape == 0 => {
-                    self.remove(&member, follows_a_kept_one);
-                    continue;
-                }
-                Some(cut) => self.descend(member.value.0, cut),
-                None => {}
-            }
-            follows_a_kept_one = true;
+    /// Passes over the value at `at`, cuts what has to be cut, and tells where the value ends. The
+    /// recursion is as deep as the tree of cuts, whatever the body is.
+    fn pass(&mut self, at: usize, cut: &Cut) -> Option<usize> {
+        match (self.text.get(at)?, &cut.elements) {
+            (b'{', _) if !cut.members.is_empty() => self.pass_object(at, cut),
+            (b'[', Some(of_elements)) => self.pass_array(at, of_elements),
+            _ => scan::end_of_value(self.text, at),
         }
     }
 
-    /// Takes the member out with the comma before it, or else with the one after it.
-    fn remove(&mut self, member: &scan::Member, follows_a_kept_one: bool) {
-        let (mut from, mut to) = (member.key.0, member.value.1);
+    fn pass_object(&mut self, at: usize, cut: &Cut) -> Option<usize> {
+        let text = self.text;
+        let mut next = at + 1;
+        let mut follows_a_kept_one = false;
+        while *text.get(next)? == b'"' {
+            let key = (next, scan::end_of_string(text, next)?);
+            let value = key.1 + 1;
+            let of_member = cut.members.iter().find(|(name, _)| scan::is_key(text, key, name));
+            let value_end = match of_member {
+                Some((_, cut)) if cut.unless != 0 && cut.unless & self.shape == 0 => {
+                    let end = scan::end_of_value(text, value)?;
+                    self.remove((key.0, end), follows_a_kept_one);
+                    end
+                }
+                Some((_, cut)) => {
+                    follows_a_kept_one = true;
+                    self.pass(value, cut)?
+                }
+                None => {
+                    follows_a_kept_one = true;
+                    scan::end_of_value(text, value)?
+                }
+            };
+            next = value_end + 1;
+            if *text.get(value_end)? != b',' {
+                return Some(next);
+            }
+        }
+        Some(next + 1)
+    }
+
+    fn pass_array(&mut self, at: usize, of_elements: &Cut) -> Option<usize> {
+        let mut next = at + 1;
+        while *self.text.get(next)? != b']' {
+            let end = self.pass(next, of_elements)?;
+            next = end + 1;
+            if *self.text.get(end)? != b',' {
+                return Some(next);
+            }
+        }
+        Some(next + 1)
+    }
+
+    /// Takes a member out with the comma before it, or else with the one after it.
+    fn remove(&mut self, member: (usize, usize), follows_a_kept_one: bool) {
+        let (mut from, mut to) = member;
         if follows_a_kept_one {
             from -= 1;
         } else if self.text.get(to) == Some(&b',') {

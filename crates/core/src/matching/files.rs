@@ -111,7 +111,7 @@ impl Files {
                 if let [last] = entries[..] {
                     moved = Some(Moved { filter: last, place: 0 });
                     bucket.entries = last;
-                    self.lists.remove(list);
+                    self.lists.take(list);
                 }
             }
         }
@@ -151,7 +151,7 @@ impl Files {
             groups.swap_remove(at);
         }
         if groups.is_empty() {
-            self.groups.remove(bucket.groups);
+            self.groups.take(bucket.groups);
             bucket.groups = NONE;
         }
         if bucket.is_empty() {

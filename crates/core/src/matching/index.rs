@@ -15,6 +15,7 @@ use crate::filter::{Condition, ParsedFilter};
 use crate::id::{AccountId, ExtensionId, FilterNo, SubscriptionNo};
 use crate::matching::files::{Files, Moved, Parameters};
 use crate::matching::slab::{Sharded, Slab};
+use crate::matching::terms::Terms;
 use crate::subscription::Subscription;
 
 const NONE: u32 = u32::MAX;
@@ -37,7 +38,9 @@ impl From<&Subscription> for Subscriber {
 #[derive(Debug, Default)]
 pub struct Index {
     seed: RandomState,
-    pub(crate) filters: Slab<FilterSlot>,
+    pub(crate) filters: Slab<Filter>,
+    /// Where the filter of the same number is filed.
+    filings: Slab<Filing>,
     pub(crate) subscriptions: Slab<SubscriptionSlot>,
     by_no: Sharded<u32>,
     pub(crate) files: Files,
@@ -54,21 +57,31 @@ pub(crate) struct SubscriptionSlot {
     next_order: u32,
 }
 
+/// What a search compares, in one cache line.
 #[derive(Debug)]
-pub(crate) struct FilterSlot {
-    pub(crate) refinement: Option<Box<Refinement>>,
+#[repr(align(64))]
+pub(crate) struct Filter {
     pub(crate) no: FilterNo,
+    pub(crate) subscription: SubscriptionNo,
+    pub(crate) account: AccountId,
     /// Zero if the form names none.
     pub(crate) extension: ExtensionId,
-    filed: Filed,
-    pub(crate) subscription: u32,
-    /// The next filter of the subscription.
-    next: u32,
+    pub(crate) terms: Option<Terms>,
+    pub(crate) slot_of_subscription: u32,
     /// Its place among the filters of its subscription.
     pub(crate) order: u32,
     pub(crate) form: FormNo,
     pub(crate) shape: u8,
     pub(crate) shaping_parameters: u8,
+}
+
+/// What only adding and removing need.
+#[derive(Debug, Default)]
+struct Filing {
+    filed: Filed,
+    /// The next filter of the subscription.
+    next: u32,
+    refined: Option<Box<Refined>>,
 }
 
 /// Under which hash a filter is filed, and its place there.
@@ -78,15 +91,11 @@ struct Filed {
     place: u32,
 }
 
-/// What few filters have: other ids in the path, and refining parameters.
 #[derive(Debug)]
-pub(crate) struct Refinement {
-    pub(crate) texts: Box<[Box<str>]>,
-    pub(crate) conditions: Box<[Condition]>,
-    /// The parameters it is filed under; none if it has no conditions.
-    parameters: Parameters,
+struct Refined {
     node: u64,
     place_in_group: u32,
+    parameters: Parameters,
     /// Where else it is filed, if by a comma list.
     also_filed: Box<[Filed]>,
 }
@@ -98,7 +107,8 @@ pub(crate) struct Node<'a, T> {
     pub(crate) extension: Option<ExtensionId>,
     /// Only for types that nobody but members gets: whose subscription it is.
     pub(crate) owner: Option<ExtensionId>,
-    pub(crate) texts: &'a [T],
+    /// The other ids, in path order.
+    pub(crate) ids: &'a [T],
 }
 
 // === hashes ===
@@ -110,7 +120,7 @@ impl Index {
         hasher.write_u64(u64::from(node.form.0) << 2 | present);
         hasher.write_u64(node.account.0);
         node.extension.iter().chain(&node.owner).for_each(|id| hasher.write_u64(id.0));
-        node.texts.iter().for_each(|text| text.as_ref().hash(&mut hasher));
+        node.ids.iter().for_each(|id| id.as_ref().hash(&mut hasher));
         hasher.finish()
     }
 
@@ -137,7 +147,8 @@ impl Index {
         self.populations.get(self.population_hash(form, account)).is_some()
     }
 
-    fn filing(&self, node: u64, conditions: &[Condition]) -> (Parameters, SmallVec<[u64; 1]>) {
+    /// The parameters that a filter with these conditions is filed under, and all its hashes.
+    fn hashes(&self, node: u64, conditions: &[Condition]) -> (Parameters, SmallVec<[u64; 1]>) {
         let of_one_value = || conditions.iter().filter(|condition| condition.values.len() == 1);
         let parameters =
             of_one_value().fold(Parameters::default(), |set, condition| set.with(condition.parameter));
@@ -193,13 +204,13 @@ impl Index {
     ) {
         let slot = &mut self.subscriptions[subscription];
         let (subscriber, next, order) = (slot.subscriber, slot.first_filter, slot.next_order);
-        let number = self.filters.insert(FilterSlot {
-            refinement: None,
+        let number = self.filters.insert(Filter {
             no,
+            subscription: subscriber.no,
+            account: subscriber.account,
             extension: filter.extension().unwrap_or_default(),
-            filed: Filed::default(),
-            subscription,
-            next,
+            terms: Terms::new(filter.ids(), filter.conditions()),
+            slot_of_subscription: subscription,
             order,
             form: filter.form(),
             shape: filter.shape(),
@@ -213,9 +224,11 @@ impl Index {
             account: subscriber.account,
             extension: filter.extension(),
             owner: members_only.then_some(subscriber.owner),
-            texts: filter.texts(),
+            ids: filter.ids(),
         });
-        self.file(number, node, filter);
+        let filing = Filing { next, ..self.file(number, node, filter.conditions()) };
+        // Both slabs are filled and emptied together, so that their numbers are the same.
+        self.filings.insert(filing);
         if catalogue.form(filter.form()).has_variables() {
             let population = self.population_hash(filter.form(), subscriber.account);
             *self.populations.or_insert(population, 0) += 1;
@@ -223,53 +236,46 @@ impl Index {
         self.length += 1;
     }
 
-    fn file(&mut self, number: u32, node: u64, filter: &ParsedFilter) {
-        let (parameters, hashes) = self.filing(node, filter.conditions());
+    fn file(&mut self, number: u32, node: u64, conditions: &[Condition]) -> Filing {
+        let (parameters, hashes) = self.hashes(node, conditions);
         let mut filed = hashes.iter().map(|hash| Filed { hash: *hash, place: self.files.add(*hash, number) });
-        self.filters[number].filed = filed.next().unwrap_or_default();
+        let first = filed.next().unwrap_or_default();
         let also_filed = filed.collect();
-        if filter.texts().is_empty() && filter.conditions().is_empty() {
-            return;
+        if parameters.is_empty() {
+            return Filing { filed: first, next: NONE, refined: None };
         }
-        let place_in_group =
-            if parameters.is_empty() { 0 } else { self.files.join(node, parameters, number) };
-        self.filters[number].refinement = Some(Box::new(Refinement {
-            texts: filter.texts().into(),
-            conditions: filter.conditions().into(),
-            parameters,
-            node,
-            place_in_group,
-            also_filed,
-        }));
+        let place_in_group = self.files.join(node, parameters, number);
+        let refined = Some(Box::new(Refined { node, place_in_group, parameters, also_filed }));
+        Filing { filed: first, next: NONE, refined }
     }
 
     /// Takes a subscription out with all its filters.
     pub fn remove(&mut self, no: SubscriptionNo) {
         let Some(subscription) = self.by_no.remove(self.seed.hash_one(no)) else { return };
-        let slot = &self.subscriptions[subscription];
-        let (account, mut next) = (slot.subscriber.account, slot.first_filter);
+        let mut next = self.subscriptions[subscription].first_filter;
         self.subscriptions.release(subscription);
         while next != NONE {
-            let number = next;
-            next = self.filters[number].next;
-            self.remove_filter(number, account);
+            next = self.remove_filter(next);
         }
     }
 
-    fn remove_filter(&mut self, number: u32, account: AccountId) {
-        let slot = &mut self.filters[number];
-        let (form, filed, refinement) = (slot.form, slot.filed, slot.refinement.take());
+    /// Takes a filter out and tells the next one of its subscription.
+    fn remove_filter(&mut self, number: u32) -> u32 {
+        let Filing { filed, next, refined } = self.filings.take(number);
         self.take_out(number, filed);
-        if let Some(refinement) = refinement {
-            refinement.also_filed.iter().for_each(|filed| self.take_out(number, *filed));
-            let Refinement { node, parameters, place_in_group, .. } = *refinement;
-            let moved = self.files.leave(node, parameters, number, place_in_group);
+        if let Some(refined) = refined {
+            refined.also_filed.iter().for_each(|filed| self.take_out(number, *filed));
+            let moved = self.files.leave(refined.node, refined.parameters, number, refined.place_in_group);
             if let Some(Moved { filter, place }) = moved
-                && let Some(refinement) = &mut self.filters[filter].refinement
+                && let Some(refined) = &mut self.filings[filter].refined
             {
-                refinement.place_in_group = place;
+                refined.place_in_group = place;
             }
         }
+        let filter = &mut self.filters[number];
+        filter.terms = None;
+        let (form, account) = (filter.form, filter.account);
+        self.filters.release(number);
         let population = self.population_hash(form, account);
         if let Some(count) = self.populations.get_mut(population) {
             *count -= 1;
@@ -277,20 +283,20 @@ impl Index {
                 self.populations.remove(population);
             }
         }
-        self.filters.release(number);
         self.length -= 1;
+        next
     }
 
     fn take_out(&mut self, number: u32, filed: Filed) {
         let Some(Moved { filter, place }) = self.files.take_out(filed.hash, number, filed.place) else {
             return;
         };
-        let slot = &mut self.filters[filter];
-        if slot.filed.hash == filed.hash {
-            slot.filed.place = place;
+        let filing = &mut self.filings[filter];
+        if filing.filed.hash == filed.hash {
+            filing.filed.place = place;
             return;
         }
-        let also_filed = slot.refinement.iter_mut().flat_map(|refinement| &mut refinement.also_filed);
+        let also_filed = filing.refined.iter_mut().flat_map(|refined| &mut refined.also_filed);
         also_filed.filter(|also| also.hash == filed.hash).for_each(|also| also.place = place);
     }
 }

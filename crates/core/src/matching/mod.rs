@@ -5,7 +5,7 @@
 //! - `files` is the filing cabinet between them: from a hash to filters;
 //! - `occurrence` reads from an event what filters are compared with, each place at most once and only
 //!   when a candidate asks for it;
-//! - `slab` is storage that grows a little at a time.
+//! - `slab` is storage that grows a little at a time, `terms` what few filters need packed small.
 //!
 //! Whether a subscription is alive is not decided here.
 
@@ -14,6 +14,7 @@ mod index;
 mod occurrence;
 mod search;
 mod slab;
+mod terms;
 
 pub use index::{Index, Subscriber};
 pub use search::Match;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::catalogue::{Catalogue, Entry, Place, Refine, Resolved, Values, WhenAbsent};
+use crate::catalogue::reading::{Slots, Source, Values, first_present};
+use crate::catalogue::{Catalogue, Entry, Refine, Resolved, WhenAbsent};
 use crate::event::Event;
-use crate::filter::Condition;
 use crate::id::ExtensionId;
 
 /// The values that a refining parameter is compared with.
@@ -23,32 +23,33 @@ pub(crate) struct Occurrence<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) event: &'a Event,
     pub(crate) resolved: &'a Resolved,
+    /// The body is walked when the first value from it is asked for.
+    slots: Option<Slots>,
     /// By the number of the refining parameter.
-    read: SmallVec<[Option<Read<'a>>; 8]>,
+    read: SmallVec<[Option<Read<'a>>; 4]>,
 }
 
 impl<'a> Occurrence<'a> {
     pub(crate) fn new(catalogue: &'a Catalogue, resolved: &'a Resolved, event: &'a Event) -> Self {
         let entry = catalogue.entry(resolved.entry);
-        Self { catalogue, entry, event, resolved, read: SmallVec::new() }
+        Self { catalogue, entry, event, resolved, slots: None, read: SmallVec::new() }
     }
 
-    /// The values of a refining parameter, read at the first call. `None` if there is no such one.
+    /// The values of a refining parameter. `None` if there is no such one.
     pub(crate) fn refining(&mut self, no: u8) -> Option<&Read<'a>> {
         let at = usize::from(no);
         if self.read.len() <= at {
             self.read.resize_with(at + 1, || None);
         }
         if self.read[at].is_none() {
-            let refine = self.entry.refining().nth(at);
-            self.read[at] = refine.map(|refine| self.read(refine));
+            let entry = self.entry;
+            self.read[at] = entry.refining().nth(at).map(|refine| self.read(refine));
         }
         self.read[at].as_ref()
     }
 
-    fn read(&self, refine: &'a Refine) -> Read<'a> {
-        let mut values = Values::new();
-        let present = refine.places.iter().any(|place| self.read_place(place, &mut values));
+    fn read(&mut self, refine: &'a Refine) -> Read<'a> {
+        let (mut values, present) = self.first_present(&refine.sources);
         for value in &mut values {
             if refine.spelling(value) != &**value {
                 *value = refine.spelling(value).to_owned().into();
@@ -61,74 +62,16 @@ impl<'a> Occurrence<'a> {
         Read { values, passes_all: !present && refine.when_absent == WhenAbsent::Matches }
     }
 
-    /// Reads what stands at the place; false if it is not there.
-    fn read_place(&self, place: &Place, out: &mut Values<'a>) -> bool {
-        let body = &self.event.body;
-        match place {
-            Place::Body(pointer) => pointer.read(body, out),
-            Place::Any(pointers) => {
-                let mut present = false;
-                for pointer in pointers {
-                    present |= pointer.read(body, out);
-                }
-                present
-            }
-            Place::Exists(pointer) => {
-                out.push(if pointer.exists(body) { "true" } else { "false" }.into());
-                true
-            }
-            Place::Variable(name) => {
-                let value = self.variable_in_path(name);
-                let present = value.is_some();
-                out.extend(value);
-                present
-            }
-        }
-    }
-
-    fn variable_in_path(&self, name: &str) -> Option<Cow<'a, str>> {
-        if name == "extensionId" {
-            return self.resolved.extension.map(|id| id.to_string().into());
-        }
-        let form = self.catalogue.form(self.resolved.form);
-        let is_it =
-            |no: u8| self.entry.variables.get(usize::from(no)).is_some_and(|variable| variable.name == name);
-        let at = form.texts().position(is_it)?;
-        self.resolved.texts.get(at).map(|text| (&**text).into())
-    }
-
-    /// The values of a variable of any form of this event type: from this event's path if it is there,
-    /// else from the body.
-    fn variable_named(&self, name: &str) -> Values<'a> {
-        if let Some(value) = self.variable_in_path(name) {
-            return smallvec![value];
-        }
+    fn first_present(&mut self, sources: &[Source]) -> (Values<'a>, bool) {
+        let slots = self.slots.get_or_insert_with(|| self.entry.plan.read(&self.event.body));
         let mut values = Values::new();
-        if let Some(variable) = self.entry.variable(name) {
-            let _ = variable.places.iter().any(|place| self.read_place(place, &mut values));
-        }
-        values.sort_unstable();
-        values.dedup();
-        values
+        let (catalogue, entry, resolved) = (self.catalogue, self.entry, self.resolved);
+        let variable = |name: &str| variable_in_path(catalogue, entry, resolved, name);
+        let present = first_present(sources, slots, &self.event.body, variable, &mut values);
+        (values, present)
     }
 
-    pub(crate) fn variable(&self, no: u8) -> Values<'a> {
-        self.entry
-            .variables
-            .get(usize::from(no))
-            .map(|variable| self.variable_named(&variable.name))
-            .unwrap_or_default()
-    }
-
-    /// The extensions that the event is about.
-    pub(crate) fn extensions(&self) -> SmallVec<[ExtensionId; 2]> {
-        match self.resolved.extension {
-            Some(extension) => smallvec![extension],
-            None => self.variable_named("extensionId").iter().filter_map(|id| id.parse().ok()).collect(),
-        }
-    }
-
-    /// What `refining` has read.
+    /// What `refining` has read before.
     pub(crate) fn values(&self, no: u8) -> &[Cow<'a, str>] {
         self.read
             .get(usize::from(no))
@@ -137,10 +80,52 @@ impl<'a> Occurrence<'a> {
             .unwrap_or_default()
     }
 
-    pub(crate) fn fulfils(&mut self, condition: &Condition) -> bool {
-        let Some(read) = self.refining(condition.parameter) else { return false };
-        let is_asked_for =
-            |value: &str| condition.values.binary_search_by(|asked| (**asked).cmp(value)).is_ok();
-        read.passes_all || read.values.iter().any(|value| is_asked_for(value))
+    /// Whether one of the values of a refining parameter is asked for.
+    pub(crate) fn fulfils<'v>(&mut self, no: u8, mut asked: impl Iterator<Item = &'v str>) -> bool {
+        let Some(read) = self.refining(no) else { return false };
+        read.passes_all || asked.any(|asked| read.values.iter().any(|value| *value == asked))
     }
+
+    /// Whether the path says what a form's variables are, so that the body need not be read.
+    pub(crate) fn path_names_extension(&self) -> bool {
+        self.resolved.extension.is_some()
+    }
+
+    /// The values of a variable, by its place in `Entry::variables`: from this event's path if it is
+    /// there, else from the body.
+    pub(crate) fn variable(&mut self, no: u8) -> Values<'a> {
+        let entry = self.entry;
+        let Some(variable) = entry.variables.get(usize::from(no)) else { return Values::new() };
+        if let Some(value) = variable_in_path(self.catalogue, entry, self.resolved, &variable.name) {
+            return smallvec![value];
+        }
+        let mut values = self.first_present(&variable.sources).0;
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    /// The extensions that the event is about.
+    pub(crate) fn extensions(&mut self) -> SmallVec<[ExtensionId; 2]> {
+        if let Some(extension) = self.resolved.extension {
+            return smallvec![extension];
+        }
+        let no = self.entry.variables.iter().zip(0u8..).find(|(variable, _)| variable.name == "extensionId");
+        let values = no.map(|(_, no)| self.variable(no)).unwrap_or_default();
+        values.iter().filter_map(|id| id.parse().ok()).collect()
+    }
+}
+
+fn variable_in_path<'a>(
+    catalogue: &'a Catalogue,
+    entry: &'a Entry,
+    resolved: &'a Resolved,
+    name: &str,
+) -> Option<Cow<'a, str>> {
+    if name == "extensionId" {
+        return resolved.extension.map(|id| id.to_string().into());
+    }
+    let is_it = |no: u8| entry.variables.get(usize::from(no)).is_some_and(|variable| variable.name == name);
+    let at = catalogue.form(resolved.form).texts().position(is_it)?;
+    resolved.texts.get(at).map(|text| (&**text).into())
 }

@@ -12,8 +12,9 @@ use crate::catalogue::{Catalogue, FormNo, FormVariable, Resolved, Scope};
 use crate::event::Event;
 use crate::id::{ExtensionId, FilterNo, SubscriptionNo};
 use crate::matching::files::Group;
-use crate::matching::index::{FilterSlot, Index, Node};
+use crate::matching::index::{Filter, Index, Node};
 use crate::matching::occurrence::Occurrence;
+use crate::matching::terms::Terms;
 
 /// One subscription that an event is for (D6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,8 @@ type AllFound = SmallVec<[Found; 8]>;
 struct Ids<'a> {
     extension: Option<ExtensionId>,
     owner: Option<ExtensionId>,
-    texts: SmallVec<[Cow<'a, str>; 1]>,
+    /// The others, in path order.
+    more: SmallVec<[Cow<'a, str>; 1]>,
 }
 
 impl Index {
@@ -62,11 +64,13 @@ impl Index {
 
     fn search_form<'a>(&self, form: FormNo, occurrence: &mut Occurrence<'a>, found: &mut AllFound) {
         let account = occurrence.event.account;
-        if occurrence.catalogue.form(form).has_variables() && !self.is_populated(form, account) {
+        let needs_the_body =
+            occurrence.catalogue.form(form).has_variables() && !occurrence.path_names_extension();
+        if needs_the_body && !self.is_populated(form, account) {
             return;
         }
         for ids in ids_of(form, occurrence) {
-            let node = Node { form, account, extension: ids.extension, owner: ids.owner, texts: &ids.texts };
+            let node = Node { form, account, extension: ids.extension, owner: ids.owner, ids: &ids.more };
             let hash = self.node_hash(&node);
             let Some((filters, groups)) = self.files.get(hash) else { continue };
             for filter in filters {
@@ -138,41 +142,44 @@ impl Index {
         occurrence: &mut Occurrence<'_>,
         found: &mut AllFound,
     ) {
-        let slot = &self.filters[filter];
-        let subscriber = self.subscriptions[slot.subscription].subscriber;
-        let is_recipient = match (&ids.owner, &occurrence.event.recipients) {
-            (Some(owner), _) => subscriber.owner == *owner,
-            (None, Some(recipients)) => recipients.contains(&subscriber.owner),
-            (None, None) => true,
-        };
-        if subscriber.account == occurrence.event.account
-            && is_recipient
-            && slot.form == form
-            && slot.extension == ids.extension.unwrap_or_default()
-            && fits(slot, ids, occurrence)
+        let filter = &self.filters[filter];
+        if filter.account == occurrence.event.account
+            && filter.form == form
+            && filter.extension == ids.extension.unwrap_or_default()
+            && self.is_for_owner(filter, ids, occurrence.event)
+            && filter.terms.as_ref().is_none_or(|terms| fits(terms, ids, occurrence))
         {
             found.push(Found {
-                subscription: subscriber.no,
-                order: slot.order,
-                filter: slot.no,
-                shape: slot.shape,
-                shaping_parameters: slot.shaping_parameters,
+                subscription: filter.subscription,
+                order: filter.order,
+                filter: filter.no,
+                shape: filter.shape,
+                shaping_parameters: filter.shaping_parameters,
             });
+        }
+    }
+
+    fn is_for_owner(&self, filter: &Filter, ids: &Ids<'_>, event: &Event) -> bool {
+        let owner = || self.subscriptions[filter.slot_of_subscription].subscriber.owner;
+        match (&ids.owner, &event.recipients) {
+            (Some(wanted), _) => owner() == *wanted,
+            (None, Some(recipients)) => recipients.contains(&owner()),
+            (None, None) => true,
         }
     }
 }
 
-fn fits(slot: &FilterSlot, ids: &Ids<'_>, occurrence: &mut Occurrence<'_>) -> bool {
-    let Some(refinement) = &slot.refinement else { return true };
-    let has_texts = refinement.texts.iter().map(|text| &**text).eq(ids.texts.iter().map(|text| &**text));
-    has_texts && refinement.conditions.iter().all(|condition| occurrence.fulfils(condition))
+fn fits(terms: &Terms, ids: &Ids<'_>, occurrence: &mut Occurrence<'_>) -> bool {
+    terms.ids().eq(ids.more.iter().map(|id| &**id))
+        && terms.conditions().all(|(parameter, values)| occurrence.fulfils(parameter, values))
 }
 
 /// Every combination of ids by which filters of the form can ask for the event. Nearly always one.
-fn ids_of<'a>(form: FormNo, occurrence: &Occurrence<'a>) -> SmallVec<[Ids<'a>; 1]> {
+fn ids_of<'a>(form: FormNo, occurrence: &mut Occurrence<'a>) -> SmallVec<[Ids<'a>; 1]> {
     let mut all: SmallVec<[Ids<'a>; 1]> =
         if occurrence.entry.members_only { members(occurrence) } else { smallvec![Ids::default()] };
-    for variable in &occurrence.catalogue.form(form).variables {
+    let catalogue = occurrence.catalogue;
+    for variable in &catalogue.form(form).variables {
         match variable {
             FormVariable::Account => {}
             FormVariable::Extension if occurrence.entry.members_only => {
@@ -186,7 +193,7 @@ fn ids_of<'a>(form: FormNo, occurrence: &Occurrence<'a>) -> SmallVec<[Ids<'a>; 1
             }
             FormVariable::Text(no) => {
                 let values = occurrence.variable(*no);
-                all = combined(&all, &values, |ids, value| ids.texts.push(value.clone()));
+                all = combined(&all, &values, |ids, value| ids.more.push(value.clone()));
             }
         }
     }

@@ -45,7 +45,8 @@ impl<T> Slab<T> {
 }
 
 impl<T: Default> Slab<T> {
-    pub(crate) fn remove(&mut self, no: u32) -> T {
+    /// Takes the value out and sets the slot free.
+    pub(crate) fn take(&mut self, no: u32) -> T {
         self.free.push(no);
         std::mem::take(&mut self[no])
     }
