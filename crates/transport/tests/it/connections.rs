@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
 use crate::raw::{RawReceiver, read_request};
-use crate::support::{AGAIN, Bench, SECOND, failure, message, sending};
+use crate::support::{AGAIN, Bench, SECOND, failure, message, sending, soon};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
@@ -91,7 +91,7 @@ async fn an_unused_connection_is_closed_after_half_a_minute() {
     bench.clock.until_sleeping_towards(SECOND * 29, SECOND * 29).await;
     assert_eq!((receiver.connections(), bench.webhook.idle_connections()), (1, 1));
     bench.clock.advance(SECOND * 29);
-    closed.recv().await.unwrap();
+    soon("the end of the connection", closed.recv()).await.unwrap();
     assert_eq!(bench.webhook.idle_connections(), 0);
 }
 
@@ -112,7 +112,7 @@ async fn closing_the_endpoint_closes_its_connections() {
     let endpoint = bench.webhook.open(&receiver.url("/"));
     deliver(&endpoint, 1).await;
     drop(endpoint);
-    closed.recv().await.unwrap();
+    soon("the end of the connection", closed.recv()).await.unwrap();
     assert_eq!(bench.webhook.idle_connections(), 0);
 }
 
@@ -144,7 +144,7 @@ async fn a_connection_the_receiver_closed_meanwhile_is_not_used_again() {
     let endpoint = bench.webhook.open(&receiver.url("/"));
     for connections in 1..=3 {
         deliver(&endpoint, 1).await;
-        answered.recv().await.unwrap();
+        soon("the answer", answered.recv()).await.unwrap();
         assert_eq!(receiver.connections(), connections);
     }
 }

@@ -7,6 +7,7 @@ use hookswitch_transport::Transport as _;
 use hookswitch_transport::webhook::guard::Allowed;
 use hookswitch_transport::webhook::handshake::HandshakeFailure;
 use hookswitch_transport::webhook::{AllowHttp, Settings};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::raw::{RawReceiver, read_request};
 use crate::support::{AGAIN, Bench, SECOND, failure, message};
@@ -119,6 +120,32 @@ async fn the_next_address_is_tried_when_one_refuses() {
     bench.names.then(&["127.0.0.3", "127.0.0.1"]);
     let report = bench.send(&format!("http://localhost:{}/", receiver.address().port())).await;
     assert_eq!(report.outcome, Outcome::Delivered);
+}
+
+#[tokio::test]
+async fn an_address_that_swallows_connections_uses_up_its_share_of_the_time_only() {
+    let receiver = ScriptedReceiver::start().await;
+    let port = receiver.address().port();
+    let (_swallowing, _waiting) = swallowing(port).await;
+    let bench = Bench::dev();
+    bench.names.then(&["127.0.0.4", "127.0.0.1"]);
+    let report = bench.sending(&format!("http://localhost:{port}/"));
+    bench.clock.until_sleeping_towards(SECOND / 2, SECOND / 2).await;
+    bench.clock.advance(SECOND / 2);
+    let report = report.await.unwrap();
+    assert_eq!((report.outcome, report.latency), (Outcome::Delivered, SECOND / 2));
+}
+
+/// A listener on 127.0.0.4 whose queue is full: who connects now gets no answer at all.
+async fn swallowing(port: u16) -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 4], port).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // A backlog of one holds two.
+    let waiting =
+        vec![TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    (listener, waiting)
 }
 
 #[tokio::test]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use hookswitch_testkit::receiver::nobody_at;
 use hookswitch_testkit::{Answer, Gate, ScriptedReceiver};
 use hookswitch_transport::webhook::handshake::HandshakeFailure;
+use hookswitch_transport::webhook::{Settings, Webhook};
 use http::{HeaderValue, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::raw::{RawReceiver, read_request, token_of};
-use crate::support::{Bench, SECOND};
+use crate::support::{Bench, DeafClock, SECOND, soon};
 
 type Verdict = Result<(), HandshakeFailure>;
 
@@ -224,6 +225,29 @@ async fn being_late_ourselves_is_not_the_receivers_fault() {
     let (code, words) = refused(verdict.await.unwrap());
     assert_eq!(code, "CMN-201");
     assert!(words.contains("too busy"), "{words}");
+}
+
+/// Shakes hands with a receiver that answers well once `passed` is over, on a clock that rings for nobody.
+async fn answered_after(passed: Duration) -> Verdict {
+    let (handles, clock) = DeafClock::handles();
+    let webhook = Webhook::new(Settings::dev(), handles).unwrap();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let receiver = ScriptedReceiver::scripted(move |_| Answer::ok().held_by(&held)).await;
+    let address = webhook.check(&receiver.url("/"), None).unwrap();
+    let verdict = tokio::spawn(async move { webhook.handshake(&address, None).await });
+    gate.until_waiting(1).await;
+    clock.set_forward(passed);
+    gate.open();
+    soon("the verdict", verdict).await.unwrap()
+}
+
+#[tokio::test]
+async fn late_is_late_even_by_a_little_unless_our_own_loop_stood_still() {
+    assert_eq!(answered_after(SECOND).await, Ok(()));
+    let after = SECOND + Duration::from_millis(20);
+    assert_eq!(answered_after(after).await, Err(HandshakeFailure::Late { after, limit: SECOND }));
+    assert_eq!(answered_after(SECOND * 3).await, Ok(()));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
 use crate::raw::{RawReceiver, read_request};
-use crate::support::{AGAIN, Bench, DeafClock, SECOND, failure, sending};
+use crate::support::{AGAIN, Bench, DeafClock, SECOND, failure, sending, soon};
 
 #[tokio::test]
 async fn a_notification_goes_out_as_a_plain_post_of_known_length() {
@@ -217,7 +217,10 @@ async fn a_huge_answer_is_not_read() {
         assert_eq!(report.outcome, Outcome::Delivered);
         assert_eq!(report.response.len(), limits::RESPONSE_KEPT_BYTES);
         assert_eq!(bench.webhook.idle_connections(), 0);
-        assert!(written.recv().await.unwrap() < 480, "the receiver could write all of it");
+        assert!(
+            soon("the end of writing", written.recv()).await.unwrap() < 480,
+            "the receiver could write all of it"
+        );
     }
 }
 
@@ -261,9 +264,9 @@ async fn a_dropped_attempt_is_abandoned() {
     })
     .await;
     let attempt = bench.sending(&receiver.url("/"));
-    assert_eq!(told.recv().await, Some(true));
+    assert_eq!(soon("the request", told.recv()).await, Some(true));
     attempt.abort();
-    assert_eq!(told.recv().await, Some(false), "the connection is closed");
+    assert_eq!(soon("the end of the connection", told.recv()).await, Some(false));
 }
 
 #[tokio::test]

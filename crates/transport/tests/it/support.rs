@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hookswitch_core::clock::{Clock, Handles, MonoTime, Sleep, WallTime};
 use hookswitch_core::delivery::{AttemptReport, FailureClass, Outcome};
-use hookswitch_testkit::{SeededEntropy, SteeredClock, steered_handles};
+use hookswitch_testkit::{SeededEntropy, SteeredClock, patience, steered_handles};
 use hookswitch_transport::webhook::resolver::{ResolveError, Resolver};
 use hookswitch_transport::webhook::{Settings, Webhook, notification_headers};
 use hookswitch_transport::{Endpoint, Message, Transport as _};
@@ -105,6 +105,11 @@ impl Resolver for Names {
             None => pending().await,
         }
     }
+}
+
+/// Waits for what must come, and fails the test if it does not.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    patience::within(what, future, || "it did not".to_owned()).await
 }
 
 /// A clock that a test sets and whose sleepers nobody wakes: what a stalled loop sees when it runs again.

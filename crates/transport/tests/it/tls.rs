@@ -1,16 +1,20 @@
 //! https: what is trusted, and what a person reads when it is not.
 
+use std::sync::Arc;
+
 use hookswitch_core::delivery::{FailureClass, Outcome};
 use hookswitch_testkit::{Answer, ScriptedReceiver, TempFolder};
 use hookswitch_transport::Transport as _;
 use hookswitch_transport::webhook::handshake::HandshakeFailure;
 use hookswitch_transport::webhook::{Settings, Webhook};
 use rcgen::{BasicConstraints, IsCa};
+use rustls::HandshakeKind;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 use crate::certificates::{Authority, HOST, Identity, expired, for_names, not_yet_valid};
-use crate::raw::RawReceiver;
-use crate::support::{AGAIN, Bench, failure, message};
+use crate::raw::{RawReceiver, read_request, token_of};
+use crate::support::{AGAIN, Bench, failure, message, soon};
 
 /// Loopback and the test's own certificate authority are allowed; `HOST` leads to loopback.
 fn trusting(authority: &Authority) -> Bench {
@@ -73,13 +77,11 @@ async fn a_certificate_for_an_address_is_good_for_that_address() {
 #[tokio::test]
 async fn deliveries_share_a_connection_and_a_new_one_resumes_the_session() {
     let root = Authority::root();
-    let tls = root.issue(for_names(&[HOST])).tls();
     let (tell, mut kinds) = mpsc::channel(4);
-    let tls = std::sync::Arc::new(tls);
+    let tls = Arc::new(root.issue(for_names(&[HOST])).tls());
     let receiver = RawReceiver::start(move |_, stream| {
         let (tls, tell) = (tls.clone(), tell.clone());
         async move {
-            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
             let mut stream = tls.accept(stream).await.unwrap();
             let mut buffer = [0; 4096];
             for _ in 0..2 {
@@ -97,8 +99,33 @@ async fn deliveries_share_a_connection_and_a_new_one_resumes_the_session() {
         assert_eq!(endpoint.send(message("{}")).await.outcome, Outcome::Delivered);
     }
     assert_eq!(receiver.connections(), 2);
-    assert_eq!(kinds.recv().await, Some(rustls::HandshakeKind::Full));
-    assert_eq!(kinds.recv().await, Some(rustls::HandshakeKind::Resumed));
+    let first = soon("the first connection's kind", kinds.recv()).await;
+    let second = soon("the second connection's kind", kinds.recv()).await;
+    assert_eq!((first, second), (Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)));
+}
+
+#[tokio::test]
+async fn a_receiver_that_ends_tls_without_saying_so_is_taken() {
+    let root = Authority::root();
+    let tls = Arc::new(root.issue(for_names(&[HOST])).tls());
+    let receiver = RawReceiver::start(move |_, stream| {
+        let tls = tls.clone();
+        async move {
+            let mut stream = tls.accept(stream).await.unwrap();
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).await.unwrap();
+            let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let answer = format!("HTTP/1.0 200 OK\r\nValidation-Token: {}\r\n\r\nhello", token_of(&request));
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            // The plain connection ends, TLS does not.
+            stream.get_mut().0.shutdown().await.unwrap();
+        }
+    })
+    .await;
+    let bench = trusting(&root);
+    let address = bench.webhook.check(&format!("https://{HOST}:{}/", receiver.port()), None).unwrap();
+    assert_eq!(bench.webhook.handshake(&address, None).await, Ok(()));
 }
 
 #[tokio::test]
@@ -167,16 +194,13 @@ async fn a_self_signed_certificate_is_refused_and_says_so() {
 
 #[tokio::test]
 async fn a_receiver_without_tls_is_said_so() {
-    let receiver = RawReceiver::saying("HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let plain = RawReceiver::start(|_, mut stream| async move {
-        use tokio::io::AsyncWriteExt as _;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok();
-        crate::raw::read_request(&mut stream).await;
+        read_request(&mut stream).await;
     })
     .await;
     let report = Bench::dev().send(&format!("https://127.0.0.1:{}/", plain.port())).await;
     assert_eq!(failure(&report), (AGAIN, FailureClass::Tls, "TLS: the receiver does not speak TLS there"));
-    drop(receiver);
 }
 
 #[tokio::test]
