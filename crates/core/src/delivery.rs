@@ -141,7 +141,25 @@ impl Delivery {
         Self { state: DeliveryState::Pending { due: accepted_at }, attempts: 0, step: 0, accepted_at, time_to_live }
     }
 
-    /// The delivery after an attempt that began at `began` and ended at `now`. Terminal states stay.
+    /// The delivery if it ends at `now` without another attempt. Terminal states stay.
+    pub fn ended(self, reason: EndReason, now: WallTime) -> Self {
+        if self.state.is_terminal() {
+            return self;
+        }
+        let state = match reason {
+            EndReason::TimeToLive | EndReason::BacklogLimit => DeliveryState::Exhausted { at: now, reason },
+            EndReason::SubscriptionDeleted | EndReason::SubscriptionExpired | EndReason::OwnerDisabled => {
+                DeliveryState::Cancelled { at: now, reason }
+            }
+        };
+        Self { state, ..self }
+    }
+
+    pub fn has_outlived(&self, now: WallTime) -> bool {
+        now >= self.accepted_at.plus(self.time_to_live)
+    }
+
+    /// The delivery after an attempt that ended at `now`. Terminal states stay.
     pub fn after(self, outcome: Outcome, policy: &RetryPolicy, now: WallTime, seed: u64) -> Self {
         if self.state.is_terminal() {
             return self;

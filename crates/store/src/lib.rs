@@ -9,6 +9,8 @@
 //!
 //! Nothing here matches, sends, waits for a retry or knows HTTP.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod directory;
 pub mod error;
 pub mod log;

@@ -16,6 +16,7 @@
 //! 5. Terminal deliveries never change.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use hookswitch_core::clock::WallTime;
@@ -99,7 +100,9 @@ pub struct Park {
 
 #[derive(Default, Debug)]
 pub struct Batch {
-    pub requests: Vec<Vec<NewEvent>>,
+    /// Shared with the caller, who hands the events on once they are durable; a store drops its share
+    /// before it returns.
+    pub requests: Vec<Arc<Vec<NewEvent>>>,
     pub extensions: Vec<Extension>,
     pub records: Vec<Record>,
     pub parks: Vec<Park>,

@@ -6,6 +6,8 @@
 
 pub mod control;
 pub mod directory;
+pub mod folder;
 mod migrations;
+pub mod segments;
 pub mod subscriptions;
 pub mod team_messaging;
