@@ -19,8 +19,9 @@ use hookswitch_store::log::{Acceptance, Batch, Committed, Extension, Matched, Ne
 use crate::deliverer;
 use crate::dispatched::Dispatched;
 use crate::intake::{Group, Next, Request, Room};
-use crate::lane::Item;
+use crate::lane::{Item, Lane};
 use crate::shared::Shared;
+use crate::sweeper;
 
 /// How long outcomes may wait for company.
 const COMPANY: Duration = Duration::from_millis(RECORD_WITHIN.as_millis() as u64 / 2);
@@ -130,11 +131,22 @@ fn records_written(shared: &Arc<Shared>, group: &Group) {
         match (&pending.lane, record.state) {
             (Some(lane), DeliveryState::Pending { due }) => {
                 lane.row_waits(Some(record.key), due, 1);
-                deliverer::pump(shared, lane);
+                offer(shared, lane);
             }
             (Some(lane), _) => lane.row_ended(record.key),
             (None, _) => {}
         }
+    }
+}
+
+/// A row of this lane waits. If its subscription ended while the row was on its way to the store, whoever
+/// wound the lane up could not see it: it is ended now.
+fn offer(shared: &Arc<Shared>, lane: &Arc<Lane>) {
+    match lane.ended() {
+        Some(reason) => {
+            shared.tasks.spawn(sweeper::wind_up(Arc::clone(shared), Arc::clone(lane), reason));
+        }
+        None => deliverer::pump(shared, lane),
     }
 }
 
@@ -144,7 +156,7 @@ fn parks_written(shared: &Arc<Shared>, group: &Group) {
         shared.deps.metrics.parked.inc();
         if !pending.held {
             pending.lane.row_waits(None, pending.park.due, 1);
-            deliverer::pump(shared, &pending.lane);
+            offer(shared, &pending.lane);
         }
     }
 }
@@ -154,7 +166,7 @@ fn extensions_written(shared: &Arc<Shared>, group: &Group) {
     for matched in group.extensions.iter().flat_map(|extension| &extension.matched) {
         if let Some(lane) = shared.lane(matched.subscription) {
             lane.row_waits(None, now, 1);
-            deliverer::pump(shared, &lane);
+            offer(shared, &lane);
         }
     }
 }
