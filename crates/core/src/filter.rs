@@ -417,6 +417,7 @@ impl ParsedFilter {
                 self.pairs.push((name.into_owned(), value));
             }
         }
+        self.conditions.extend_from_slice(&catalogue.form(self.form).conditions);
         self.conditions.sort_by_key(|condition| condition.parameter);
         self.pairs.sort();
         self.pairs.dedup();

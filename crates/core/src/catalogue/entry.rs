@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::catalogue::place::{Place, Pointer};
 use crate::catalogue::reading::{Plan, Source};
 use crate::catalogue::shaping::Shaping;
+use crate::filter::Condition;
 use crate::retry::EventClass;
 use crate::schema::Schema;
 use crate::subscription::Door;
@@ -44,6 +45,8 @@ pub struct Entry {
     pub schema_source: Value,
     pub sample: Value,
     pub(crate) shaping: Shaping,
+    /// Like refining parameters, but asked for by forms; numbered behind those.
+    pub(crate) unwritten: Vec<Refine>,
     /// How to read what filters are compared with.
     pub(crate) plan: Plan,
 }
@@ -60,6 +63,8 @@ pub struct Form {
     pub permissions: Vec<String>,
     /// In path order.
     pub(crate) variables: Vec<FormVariable>,
+    /// What every filter of this form asks for, whatever its query.
+    pub(crate) conditions: Vec<Condition>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,9 +200,10 @@ impl Entry {
 
     /// The refining parameters, in the order of their numbers.
     pub(crate) fn refining(&self) -> impl Iterator<Item = &Refine> {
-        self.parameters.iter().filter_map(|parameter| match &parameter.kind {
+        let written = self.parameters.iter().filter_map(|parameter| match &parameter.kind {
             ParameterKind::Refine(refine) => Some(refine),
             _ => None,
-        })
+        });
+        written.chain(&self.unwritten)
     }
 }

@@ -19,7 +19,8 @@
 //!     "sample": { "orderId": 1 } } ] }
 //! ```
 //!
-//! Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
+//! A form may have a `where`: places with the value that must stand there, for a path that is meant for a
+//! part of the events only. Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
 //! Places are described in `place`, schemas in `crate::schema`. A schema may refer to the file's
 //! `$defs`; what stands beside `$ref` is merged into the definition (properties and required members
 //! are united). The order of shaping parameters must not change while deliveries wait: stored
@@ -30,12 +31,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::catalogue::entry::{Entry, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable};
+use crate::catalogue::entry::{
+    Entry, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable, WhenAbsent,
+};
 use crate::catalogue::fields::{CatalogueError, Fields};
 use crate::catalogue::paths::{Part, parse_pattern};
 use crate::catalogue::place::{Place, Pointer};
 use crate::catalogue::reading::Plan;
 use crate::catalogue::shaping::Shaping;
+use crate::filter::Condition;
 use crate::schema::Schema;
 
 const SHAPING_PARAMETERS: usize = 8;
@@ -52,6 +56,11 @@ pub(crate) struct WrittenForm {
     pub(crate) scope: Scope,
     #[serde(default)]
     pub(crate) permissions: Vec<String>,
+    /// Places with the value that must stand there: this path is for such events only.
+    #[serde(default, rename = "where")]
+    restrictions: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(crate) conditions: Vec<Condition>,
 }
 
 /// An entry whose forms are not numbered yet.
@@ -82,7 +91,7 @@ fn entry(
     if name.is_empty() || !name.bytes().all(is_legal) {
         return Err(fields.error("name", "may only have a-z, 0-9, dot, underscore and hyphen"));
     }
-    let forms = forms(&mut fields)?;
+    let mut forms = forms(&mut fields)?;
     let mut parameters = parameters(&mut fields)?;
     let mut variables = variables(&mut fields, &forms)?;
     check_places(&fields, &parameters, &variables)?;
@@ -96,7 +105,8 @@ fn entry(
         return Err(fields.error("sample", "is no object"));
     }
     schema.check(&sample).map_err(|violation| fields.error("sample", violation.to_string()))?;
-    let plan = plan(&mut parameters, &mut variables);
+    let mut unwritten = unwritten(&fields, &mut forms, &parameters)?;
+    let plan = plan(&mut parameters, &mut unwritten, &mut variables);
     let ordering_key = fields.or_default::<Vec<Value>>("orderingKey")?;
     let entry = Entry {
         summary: fields.required("summary")?,
@@ -108,6 +118,7 @@ fn entry(
         ordering_key: places(&fields, "orderingKey", &ordering_key)?,
         on_violation: fields.optional("onViolation")?.unwrap_or(OnViolation::Warn),
         shaping: shaping(&parameters),
+        unwritten,
         plan,
         name,
         parameters,
@@ -320,12 +331,44 @@ fn places(fields: &Fields, field: &str, written: &[Value]) -> Result<Vec<Place>,
     written.iter().map(|place| Place::parse(place).map_err(|reason| fields.error(field, reason))).collect()
 }
 
-fn plan(parameters: &mut [Parameter], variables: &mut [Variable]) -> Plan {
+/// Makes the restrictions of forms into conditions, numbered behind the refining parameters.
+fn unwritten(
+    fields: &Fields,
+    forms: &mut [WrittenForm],
+    parameters: &[Parameter],
+) -> Result<Vec<Refine>, CatalogueError> {
+    let written =
+        parameters.iter().filter(|parameter| matches!(parameter.kind, ParameterKind::Refine(_))).count();
+    let mut unwritten: Vec<Refine> = Vec::new();
+    for form in forms {
+        for (place, value) in &form.restrictions {
+            let place =
+                Pointer::parse(place).map(Place::Body).map_err(|reason| fields.error("forms", reason))?;
+            let known = unwritten.iter().position(|refine| refine.places.contains(&place));
+            let at = known.unwrap_or(unwritten.len());
+            let no = u8::try_from(written + at).ok().filter(|no| usize::from(*no) < REFINING_PARAMETERS);
+            let no =
+                no.ok_or_else(|| fields.error("forms", "there are too many parameters and restrictions"))?;
+            if known.is_none() {
+                let (places, when_absent) = (vec![place], WhenAbsent::Differs);
+                let (values, aliases, sources) = (Vec::new(), Vec::new(), Vec::new());
+                unwritten.push(Refine { places, values, aliases, when_absent, no, sources });
+            }
+            form.conditions.push(Condition { parameter: no, values: [value.as_str().into()].into() });
+        }
+    }
+    Ok(unwritten)
+}
+
+fn plan(parameters: &mut [Parameter], unwritten: &mut [Refine], variables: &mut [Variable]) -> Plan {
     let mut plan = Plan::default();
     for parameter in parameters {
         if let ParameterKind::Refine(refine) = &mut parameter.kind {
             refine.sources = plan.add(&refine.places);
         }
+    }
+    for refine in unwritten {
+        refine.sources = plan.add(&refine.places);
     }
     for variable in variables {
         variable.sources = plan.add(&variable.places);

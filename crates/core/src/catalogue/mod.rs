@@ -36,12 +36,15 @@ use paths::Paths;
 /// The filter of a conference endpoint that wants every event.
 pub const EVERY_CONFERENCE_EVENT: &str = "*";
 
-const BUILT_IN: [&str; 6] = [
+const BUILT_IN: [&str; 9] = [
     include_str!("../../catalogue/presence.json"),
     include_str!("../../catalogue/messaging.json"),
     include_str!("../../catalogue/telephony.json"),
     include_str!("../../catalogue/account.json"),
+    include_str!("../../catalogue/ringsense.json"),
+    include_str!("../../catalogue/team_messaging.json"),
     include_str!("../../catalogue/webinar.json"),
+    include_str!("../../catalogue/conference.json"),
     include_str!("../../catalogue/subscription.json"),
 ];
 
@@ -90,6 +93,7 @@ impl Catalogue {
             scope: Scope::Conference,
             permissions: Vec::new(),
             variables: Vec::new(),
+            conditions: Vec::new(),
         };
         let empty = Self {
             entries: Vec::new(),
@@ -244,13 +248,13 @@ fn numbered(form: file::WrittenForm, entry: EntryNo, of_entry: &Entry) -> Form {
         "extensionId" => FormVariable::Extension,
         other => FormVariable::Text(position(other).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)),
     };
-    let variables = file::variable_names(&parts).map(variable).collect();
     Form {
         entry: Some(entry),
+        variables: file::variable_names(&parts).map(variable).collect(),
         pattern: form.pattern,
         scope: form.scope,
         permissions: form.permissions,
-        variables,
+        conditions: form.conditions,
     }
 }
 
@@ -261,3 +265,6 @@ fn published_id(text: &str) -> Result<u64, ResolveError> {
     let id = text.parse().ok().filter(|_| !text.starts_with('0') || text == "0");
     id.ok_or_else(|| ResolveError::Id(text.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

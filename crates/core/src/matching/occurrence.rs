@@ -25,6 +25,8 @@ pub(crate) struct Occurrence<'a> {
     pub(crate) resolved: &'a Resolved,
     /// The body is walked when the first value from it is asked for.
     slots: Option<Slots>,
+    /// In order, each once; `None` if the event is for everybody.
+    recipients: Option<Vec<ExtensionId>>,
     /// By the number of the refining parameter.
     read: SmallVec<[Option<Read<'a>>; 4]>,
 }
@@ -32,7 +34,28 @@ pub(crate) struct Occurrence<'a> {
 impl<'a> Occurrence<'a> {
     pub(crate) fn new(catalogue: &'a Catalogue, resolved: &'a Resolved, event: &'a Event) -> Self {
         let entry = catalogue.entry(resolved.entry);
-        Self { catalogue, entry, event, resolved, slots: None, read: SmallVec::new() }
+        let recipients = event.recipients.clone().map(|mut recipients| {
+            recipients.sort_unstable();
+            recipients.dedup();
+            recipients
+        });
+        Self { catalogue, entry, event, resolved, slots: None, recipients, read: SmallVec::new() }
+    }
+
+    pub(crate) fn has_no_recipients(&self) -> bool {
+        self.recipients.is_none()
+    }
+
+    pub(crate) fn is_recipient(&self, extension: ExtensionId) -> bool {
+        self.recipients.as_ref().is_some_and(|recipients| recipients.binary_search(&extension).is_ok())
+    }
+
+    /// The members whom the event is for: its recipients, else the extension in its path.
+    pub(crate) fn members(&self) -> SmallVec<[ExtensionId; 2]> {
+        match &self.recipients {
+            Some(recipients) => recipients.iter().copied().collect(),
+            None => self.resolved.extension.into_iter().collect(),
+        }
     }
 
     /// The values of a refining parameter. `None` if there is no such one.

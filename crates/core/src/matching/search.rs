@@ -26,6 +26,22 @@ pub struct Match {
     pub shape: u8,
 }
 
+impl Index {
+    /// Finds whom the event is for, one match for each subscription, in the order of their numbers.
+    /// `resolved` is what the catalogue says about the event's name.
+    pub fn matches(&self, catalogue: &Catalogue, resolved: &Resolved, event: &Event, out: &mut Vec<Match>) {
+        let occurrence = Occurrence::new(catalogue, resolved, event);
+        let mut search = Search { index: self, occurrence, found: AllFound::new() };
+        for form in &catalogue.entry(resolved.entry).forms {
+            search.look_for(*form);
+        }
+        if catalogue.form(resolved.form).scope == Scope::Conference {
+            search.look_for(Catalogue::EVERY_CONFERENCE_EVENT);
+        }
+        put_together(search.found, out);
+    }
+}
+
 /// A filter that matches, before those of one subscription are put together.
 #[derive(Clone, Copy, Debug)]
 struct Found {
@@ -38,118 +54,89 @@ struct Found {
 
 type AllFound = SmallVec<[Found; 8]>;
 
-/// The ids that filters of one form must have for the event to concern them.
-#[derive(Clone, Debug, Default)]
-struct Ids<'a> {
+/// What the path of a filter must be for the event to concern it.
+#[derive(Clone, Debug)]
+struct Path<'a> {
+    form: FormNo,
     extension: Option<ExtensionId>,
+    /// Whose subscription it must be, for types that only members get.
     owner: Option<ExtensionId>,
-    /// The others, in path order.
-    more: SmallVec<[Cow<'a, str>; 1]>,
+    /// The other ids, in path order.
+    ids: SmallVec<[Cow<'a, str>; 1]>,
 }
 
-impl Index {
-    /// Finds whom the event is for, one match for each subscription, in the order of their numbers.
-    /// `resolved` is what the catalogue says about the event's name.
-    pub fn matches(&self, catalogue: &Catalogue, resolved: &Resolved, event: &Event, out: &mut Vec<Match>) {
-        let mut occurrence = Occurrence::new(catalogue, resolved, event);
-        let mut found = AllFound::new();
-        for form in &occurrence.entry.forms {
-            self.search_form(*form, &mut occurrence, &mut found);
-        }
-        if catalogue.form(resolved.form).scope == Scope::Conference {
-            self.search_form(Catalogue::EVERY_CONFERENCE_EVENT, &mut occurrence, &mut found);
-        }
-        put_together(found, out);
-    }
+type Paths<'a> = SmallVec<[Path<'a>; 1]>;
 
-    fn search_form<'a>(&self, form: FormNo, occurrence: &mut Occurrence<'a>, found: &mut AllFound) {
-        let account = occurrence.event.account;
-        let needs_the_body =
-            occurrence.catalogue.form(form).has_variables() && !occurrence.path_names_extension();
-        if needs_the_body && !self.is_populated(form, account) {
+struct Search<'a> {
+    index: &'a Index,
+    occurrence: Occurrence<'a>,
+    found: AllFound,
+}
+
+impl<'a> Search<'a> {
+    fn look_for(&mut self, form: FormNo) {
+        let account = self.occurrence.event.account;
+        let has_variables = self.occurrence.catalogue.form(form).has_variables();
+        let needs_the_body = has_variables && !self.occurrence.path_names_extension();
+        if needs_the_body && !self.index.is_populated(form, account) {
             return;
         }
-        for ids in ids_of(form, occurrence) {
-            let node = Node { form, account, extension: ids.extension, owner: ids.owner, ids: &ids.more };
-            let hash = self.node_hash(&node);
-            let Some((filters, groups)) = self.files.get(hash) else { continue };
-            for filter in filters {
-                self.consider(*filter, form, &ids, occurrence, found);
-            }
-            for group in groups {
-                self.search_group(group, hash, form, &ids, occurrence, found);
-            }
+        let index = self.index;
+        for path in self.paths(form) {
+            let Path { form, extension, owner, .. } = path;
+            let node = index.node_hash(&Node { form, account, extension, owner, ids: &path.ids });
+            let Some((filters, groups)) = index.files.get(node) else { continue };
+            filters.iter().for_each(|filter| self.consider(*filter, &path));
+            groups.iter().for_each(|group| self.look_in(group, node, &path));
         }
     }
 
     /// Looks up every combination of the event's own values, or compares the filters one by one where
     /// that is less work.
-    fn search_group(
-        &self,
-        group: &Group,
-        node: u64,
-        form: FormNo,
-        ids: &Ids<'_>,
-        occurrence: &mut Occurrence<'_>,
-        found: &mut AllFound,
-    ) {
+    fn look_in(&mut self, group: &Group, node: u64, path: &Path<'_>) {
         let mut combinations = 1usize;
         let mut passes_all = false;
         for parameter in group.parameters.numbers() {
-            let Some(read) = occurrence.refining(parameter) else { return };
+            let Some(read) = self.occurrence.refining(parameter) else { return };
             passes_all |= read.passes_all;
             combinations = combinations.saturating_mul(if read.passes_all { 1 } else { read.values.len() });
         }
+        if combinations == 0 {
+            return;
+        }
         if passes_all || combinations >= group.filters.len() {
-            if combinations > 0 {
-                group.filters.iter().for_each(|filter| self.consider(*filter, form, ids, occurrence, found));
-            }
+            group.filters.iter().for_each(|filter| self.consider(*filter, path));
             return;
         }
         for combination in 0..combinations {
-            let hash = self.combination_hash(group, node, combination, occurrence);
-            let Some((filters, _)) = self.files.get(hash) else { continue };
-            for filter in filters {
-                self.consider(*filter, form, ids, occurrence, found);
-            }
+            let hash = self.combination_hash(group, node, combination);
+            let Some((filters, _)) = self.index.files.get(hash) else { continue };
+            filters.iter().for_each(|filter| self.consider(*filter, path));
         }
     }
 
     /// The hash of one combination, counted through like the digits of a number.
-    fn combination_hash(
-        &self,
-        group: &Group,
-        node: u64,
-        combination: usize,
-        occurrence: &Occurrence<'_>,
-    ) -> u64 {
+    fn combination_hash(&self, group: &Group, node: u64, combination: usize) -> u64 {
         let mut rest = combination;
         let values = group.parameters.numbers().filter_map(|parameter| {
-            let values = occurrence.values(parameter);
+            let values = self.occurrence.values(parameter);
             let value = values.get(rest % values.len().max(1))?;
             rest /= values.len();
             Some(&**value)
         });
-        self.refined_hash(node, group.parameters, values)
+        self.index.refined_hash(node, group.parameters, values)
     }
 
     /// Compares a candidate with the event in full.
-    fn consider(
-        &self,
-        filter: u32,
-        form: FormNo,
-        ids: &Ids<'_>,
-        occurrence: &mut Occurrence<'_>,
-        found: &mut AllFound,
-    ) {
-        let filter = &self.filters[filter];
-        if filter.account == occurrence.event.account
-            && filter.form == form
-            && filter.extension == ids.extension.unwrap_or_default()
-            && self.is_for_owner(filter, ids, occurrence.event)
-            && filter.terms.as_ref().is_none_or(|terms| fits(terms, ids, occurrence))
+    fn consider(&mut self, filter: u32, path: &Path<'_>) {
+        let filter = &self.index.filters[filter];
+        if filter.account == self.occurrence.event.account
+            && filter.form == path.form
+            && filter.extension == path.extension.unwrap_or_default()
+            && self.is_for_owner(filter, path)
+            && filter.terms.as_ref().is_none_or(|terms| self.fits(terms, path))
         {
-            found.push(Found {
+            self.found.push(Found {
                 subscription: filter.subscription,
                 order: filter.order,
                 filter: filter.no,
@@ -159,63 +146,59 @@ impl Index {
         }
     }
 
-    fn is_for_owner(&self, filter: &Filter, ids: &Ids<'_>, event: &Event) -> bool {
-        let owner = || self.subscriptions[filter.slot_of_subscription].subscriber.owner;
-        match (&ids.owner, &event.recipients) {
-            (Some(wanted), _) => owner() == *wanted,
-            (None, Some(recipients)) => recipients.contains(&owner()),
-            (None, None) => true,
+    fn is_for_owner(&self, filter: &Filter, path: &Path<'_>) -> bool {
+        let owner = || self.index.subscriptions[filter.slot_of_subscription].subscriber.owner;
+        match path.owner {
+            Some(wanted) => owner() == wanted,
+            None => self.occurrence.has_no_recipients() || self.occurrence.is_recipient(owner()),
         }
     }
-}
 
-fn fits(terms: &Terms, ids: &Ids<'_>, occurrence: &mut Occurrence<'_>) -> bool {
-    terms.ids().eq(ids.more.iter().map(|id| &**id))
-        && terms.conditions().all(|(parameter, values)| occurrence.fulfils(parameter, values))
-}
+    fn fits(&mut self, terms: &Terms, path: &Path<'_>) -> bool {
+        terms.ids().eq(path.ids.iter().map(|id| &**id))
+            && terms.conditions().all(|(parameter, values)| self.occurrence.fulfils(parameter, values))
+    }
 
-/// Every combination of ids by which filters of the form can ask for the event. Nearly always one.
-fn ids_of<'a>(form: FormNo, occurrence: &mut Occurrence<'a>) -> SmallVec<[Ids<'a>; 1]> {
-    let mut all: SmallVec<[Ids<'a>; 1]> =
-        if occurrence.entry.members_only { members(occurrence) } else { smallvec![Ids::default()] };
-    let catalogue = occurrence.catalogue;
-    for variable in &catalogue.form(form).variables {
-        match variable {
-            FormVariable::Account => {}
-            FormVariable::Extension if occurrence.entry.members_only => {
-                for ids in &mut all {
-                    ids.extension = occurrence.resolved.extension.or(ids.owner);
+    /// Every path by which filters of the form can ask for the event. Nearly always one.
+    fn paths(&mut self, form: FormNo) -> Paths<'a> {
+        let members_only = self.occurrence.entry.members_only;
+        let path = |owner| Path { form, extension: None, owner, ids: SmallVec::new() };
+        let mut paths: Paths<'a> = if members_only {
+            self.occurrence.members().into_iter().map(|owner| path(Some(owner))).collect()
+        } else {
+            smallvec![path(None)]
+        };
+        let catalogue = self.occurrence.catalogue;
+        for variable in &catalogue.form(form).variables {
+            match variable {
+                FormVariable::Account => {}
+                FormVariable::Extension if members_only => {
+                    for path in &mut paths {
+                        path.extension = self.occurrence.resolved.extension.or(path.owner);
+                    }
+                }
+                FormVariable::Extension => {
+                    let extensions = self.occurrence.extensions();
+                    paths =
+                        combined(&paths, &extensions, |path, extension| path.extension = Some(*extension));
+                }
+                FormVariable::Text(no) => {
+                    let values = self.occurrence.variable(*no);
+                    paths = combined(&paths, &values, |path, value| path.ids.push(value.clone()));
                 }
             }
-            FormVariable::Extension => {
-                let extensions = occurrence.extensions();
-                all = combined(&all, &extensions, |ids, extension| ids.extension = Some(*extension));
-            }
-            FormVariable::Text(no) => {
-                let values = occurrence.variable(*no);
-                all = combined(&all, &values, |ids, value| ids.more.push(value.clone()));
-            }
         }
-    }
-    all
-}
-
-/// The members whom the event is for: its recipients, else the extension in its path.
-fn members<'a>(occurrence: &Occurrence<'a>) -> SmallVec<[Ids<'a>; 1]> {
-    let owner = |owner: &ExtensionId| Ids { owner: Some(*owner), ..Ids::default() };
-    match &occurrence.event.recipients {
-        Some(recipients) => recipients.iter().map(owner).collect(),
-        None => occurrence.resolved.extension.iter().map(owner).collect(),
+        paths
     }
 }
 
-fn combined<'a, T>(all: &[Ids<'a>], values: &[T], put: impl Fn(&mut Ids<'a>, &T)) -> SmallVec<[Ids<'a>; 1]> {
-    let with = |ids: &Ids<'a>, value: &T| {
-        let mut ids = ids.clone();
-        put(&mut ids, value);
-        ids
+fn combined<'a, T>(paths: &[Path<'a>], values: &[T], put: impl Fn(&mut Path<'a>, &T)) -> Paths<'a> {
+    let with = |path: &Path<'a>, value: &T| {
+        let mut path = path.clone();
+        put(&mut path, value);
+        path
     };
-    all.iter().flat_map(|ids| values.iter().map(move |value| with(ids, value))).collect()
+    paths.iter().flat_map(|path| values.iter().map(move |value| with(path, value))).collect()
 }
 
 /// One match for each subscription (D6).
