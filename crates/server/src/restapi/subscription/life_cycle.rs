@@ -17,7 +17,7 @@ use hookswitch_core::id::SubscriptionId;
 use hookswitch_core::lifetime::{PutEffect, PutFilters, PutSemantics, effect_of_put};
 use hookswitch_core::subscription::{Door, Owner, Subscription, SubscriptionChanges, Target};
 use hookswitch_store::directory::Directory;
-use hookswitch_store::subscriptions::{Change, Creation, NewSubscription, Subscriptions};
+use hookswitch_store::subscriptions::{Change, Creation, Known, NewSubscription, Subscriptions};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::filters::{self, Grant};
@@ -156,6 +156,21 @@ impl Subscribing {
             let no = ended.ok_or_else(|| missing(id))?;
             parts.changes.removed(no, EndReason::SubscriptionDeleted);
             Ok(())
+        })
+        .await
+    }
+
+    /// Ends a subscription whoever owns it, for what is ended from outside: its owner was disabled, its
+    /// account deleted. False if it has ended already.
+    pub async fn end(&self, known: Known, reason: EndReason) -> Result<bool, Refusal> {
+        self.carry_through(move |this| async move {
+            let parts = this.parts();
+            let _in_order = this.in_order(known.id).await;
+            let ended = parts.store.end(known.no, reason, parts.handles.now()).await?;
+            if ended {
+                parts.changes.removed(known.no, reason);
+            }
+            Ok(ended)
         })
         .await
     }

@@ -199,6 +199,18 @@ async fn a_deleted_subscription_is_gone_and_the_engine_has_heard_it() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_is_ended_from_outside_is_gone_and_ends_once() {
+    let world = World::new().await;
+    let info = world.create(&[PRESENCE]).await;
+    let no = world.stored().await[0].no;
+    let known = world.store.by_number(Scope::Operator, vec![no]).await.unwrap()[&no];
+    assert!(world.subscribing.end(known, EndReason::OwnerDisabled).await.unwrap());
+    assert!(!world.subscribing.end(known, EndReason::OwnerDisabled).await.unwrap());
+    world.get(id(&info)).await.expect(404);
+    assert_eq!(world.heard()[1..], [Heard::Removed(no, EndReason::OwnerDisabled)]);
+}
+
+#[tokio::test]
 async fn everyone_sees_their_own_subscriptions_only() {
     let world = World::new().await;
     let mine = world.create(&[PRESENCE]).await;

@@ -122,6 +122,7 @@ struct World {
     receiver: ScriptedReceiver,
     ear: Arc<Ear>,
     store: SqliteSubscriptions,
+    subscribing: Subscribing,
     db: ControlDb,
     router: Router,
     _folder: TempFolder,
@@ -180,9 +181,10 @@ impl World {
         });
         let front = Front::new(Arc::new(settings), handles, directory, BASE.into());
         let paths = OpenApiRouter::new().merge(super::routes()).merge(webinar::routes());
-        let router = openapi::complete(paths, front.clone(), State { front, subscribing });
+        let router =
+            openapi::complete(paths, front.clone(), State { front, subscribing: subscribing.clone() });
         let receiver = ScriptedReceiver::start().await;
-        Self { clock, receiver, ear, store, db, router, _folder: folder }
+        Self { clock, receiver, ear, store, subscribing, db, router, _folder: folder }
     }
 
     async fn call(&self, caller: &str, method: Method, path: &str, body: impl Into<Body>) -> Reply {
