@@ -35,7 +35,8 @@ pub enum TlsSetupError {
     Verifier(#[from] VerifierBuilderError),
 }
 
-pub(crate) fn client_config(
+/// What else we connect to over TLS is judged the same way.
+pub fn client_config(
     extra_ca_files: &[PathBuf],
     clock: Arc<dyn Clock>,
 ) -> Result<ClientConfig, TlsSetupError> {
