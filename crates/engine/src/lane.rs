@@ -20,12 +20,13 @@ use parking_lot::{Mutex, RwLock};
 use crate::dispatched::Dispatched;
 use crate::pace::Pace;
 
-/// Deliveries that a lane holds in memory.
-const HELD_IN_MEMORY: usize = 512;
+/// Deliveries that a lane holds in memory, about a kilobyte each with their share of the event. A burst
+/// within this needs no second write; what is beyond is parked, which costs a row, a read and an update.
+const HELD_IN_MEMORY: usize = 8192;
 /// Deliveries read back from the store at once.
-pub(crate) const READ_BACK: usize = 256;
+pub(crate) const READ_BACK: usize = 512;
 /// A lane reads on when it holds fewer than this.
-const READ_BACK_BELOW: usize = 64;
+const READ_BACK_BELOW: usize = 128;
 
 /// A delivery in memory.
 #[derive(Clone)]
@@ -263,15 +264,8 @@ impl Lane {
     pub(crate) fn overdue(&self, before: MonoTime) -> Vec<(DeliveryKey, Matched, WallTime, bool)> {
         let mut state = self.state.lock();
         let mut overdue = Vec::new();
-        if state.queue.front().is_some_and(|item| !item.has_row && item.since < before) {
-            let queue = std::mem::take(&mut state.queue);
-            for item in queue {
-                if item.has_row {
-                    state.queue.push_back(item);
-                } else {
-                    overdue.push((item.key, item.matched, item.due, false));
-                }
-            }
+        while let Some(item) = state.queue.pop_front_if(|item| !item.has_row && item.since < before) {
+            overdue.push((item.key, item.matched, item.due, false));
         }
         let mut rowless = Vec::new();
         for flight in &mut state.in_flight {

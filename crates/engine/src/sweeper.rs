@@ -21,8 +21,9 @@ use crate::lane::Lane;
 use crate::shared::Shared;
 
 const PERIOD: Duration = Duration::from_secs(1);
-/// A delivery without a row gets one when it is older than this, so that the watermark goes on.
-const ROWLESS_AT_MOST: Duration = Duration::from_secs(2);
+/// A delivery without a row gets one when it is older than this, so that the watermark goes on and a start
+/// reads little.
+const ROWLESS_AT_MOST: Duration = Duration::from_secs(5);
 /// Rows ended at once; each such step takes the writer only for a moment.
 const ENDED_AT_ONCE: usize = 200;
 const STEP_NOTICED: Duration = Duration::from_secs(30);
