@@ -9,7 +9,7 @@ use hookswitch_testkit::{Caller, TempFolder};
 
 use crate::serve;
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "RC_SERVER_URL",
     "RC_SERVER",
     "RC_APP_CLIENT_ID",
@@ -27,6 +27,7 @@ const NAMES: [&str; 18] = [
     "HOOKSWITCH_ADMIN_TOKEN",
     "HOOKSWITCH_SIGNING_SECRET",
     "HOOKSWITCH_COMPANY_ID",
+    "HOOKSWITCH_CONFERENCE_TOKEN",
     "PUBNUB_ORIGIN",
 ];
 /// These follow the port; all else is for ever.
