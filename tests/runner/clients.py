@@ -32,12 +32,16 @@ def real_clients(run):
         run.tell(f"--- {name}\n")
         command = installed(run, copy / name)
         with served(run, program, name) as env:
-            code, output = run.command(command, copy / name, env)
-        steps = STEP.findall(output)
-        bad = steps.count("not ok")
-        passed += steps.count("ok")
-        failed += bad or (1 if code or not steps else 0)
+            good, bad = steps(run.command(command, copy / name, env))
+        passed, failed = passed + good, failed + bad
     return passed, failed
+
+
+def steps(finished):
+    """How many steps of a script passed and failed. One that ended badly without saying so has failed."""
+    code, output = finished
+    said = STEP.findall(output)
+    return said.count("ok"), said.count("not ok") or (1 if code or not said else 0)
 
 
 def installed(run, folder):

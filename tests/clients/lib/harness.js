@@ -34,13 +34,20 @@ async function publish(event, body) {
   return json.events[0].uuid;
 }
 
-/** What the server's history says about an event: the way to know that something was NOT sent. */
+/** The deliveries of a subscription, as the server's history has them. */
 async function deliveriesOf(subscriptionId) {
   const token = process.env.HOOKSWITCH_ADMIN_TOKEN;
   const path = `/hookswitch/v1/deliveries?subscriptionId=${subscriptionId}&limit=1000`;
   const { status, json } = await call(token, 'GET', path);
   assert.strictEqual(status, 200, `deliveries: ${JSON.stringify(json)}`);
   return json.records;
+}
+
+/** Whether an event was matched by a subscription. Known since the 202, so no waiting for what must not come. */
+async function matched(uuid, subscriptionId) {
+  const { status, json } = await call(process.env.HOOKSWITCH_ADMIN_TOKEN, 'GET', `/hookswitch/v1/events/${uuid}`);
+  assert.strictEqual(status, 200, `event: ${JSON.stringify(json)}`);
+  return json.deliveries.some((delivery) => delivery.subscriptionId === subscriptionId);
 }
 
 /** Login with the JWT of the demo user, for clients that bring no login of their own. */
@@ -172,5 +179,5 @@ async function story(steps) {
 }
 
 module.exports = {
-  BASE, uniq, extensionPath, call, publish, deliveriesOf, login, receiver, until, checkEnvelope, checkSubscription, story,
+  BASE, uniq, extensionPath, call, publish, deliveriesOf, matched, login, receiver, until, checkEnvelope, checkSubscription, story,
 };
