@@ -85,7 +85,7 @@ impl World {
             index: Index::default(),
             texts: Vec::new(),
             accounts: 0,
-            slowest: 0,
+            slowest: Duration::ZERO,
         }
     }
 

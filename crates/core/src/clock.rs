@@ -145,7 +145,9 @@ mod tests {
     #[test]
     fn every_iso8601_form_of_the_clients_is_read_and_ours_is_written() {
         let expected = WallTime(1_459_336_583_162);
-        for text in ["2016-03-30T11:16:23.162Z", "2016-03-30T11:16:23.162+00:00", "2016-03-30T11:16:23.162+0000"] {
+        for text in
+            ["2016-03-30T11:16:23.162Z", "2016-03-30T11:16:23.162+00:00", "2016-03-30T11:16:23.162+0000"]
+        {
             assert_eq!(WallTime::parse_iso8601(text), Some(expected), "{text}");
         }
         assert_eq!(expected.iso8601(), "2016-03-30T11:16:23.162Z");

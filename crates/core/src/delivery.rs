@@ -51,7 +51,9 @@ impl DeliveryState {
 pub enum Outcome {
     Delivered,
     /// The receiver failed in a way that may pass.
-    Retry { hint: Option<Duration> },
+    Retry {
+        hint: Option<Duration>,
+    },
     /// The receiver said no (400, 401, 403, 404, 413): retried on the slower curve (D11).
     Refused,
     /// We were late or broken: retried at once-like pace and charged to nobody (D3).
@@ -80,8 +82,18 @@ pub enum FailureClass {
 
 impl FailureClass {
     pub const ALL: [Self; 12] = [
-        Self::Dns, Self::Forbidden, Self::Connect, Self::Tls, Self::Timeout, Self::Reset,
-        Self::Redirect, Self::Refused, Self::Gone, Self::Throttled, Self::Status, Self::Internal,
+        Self::Dns,
+        Self::Forbidden,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Reset,
+        Self::Redirect,
+        Self::Refused,
+        Self::Gone,
+        Self::Throttled,
+        Self::Status,
+        Self::Internal,
     ];
 
     pub fn name(self) -> &'static str {
@@ -138,7 +150,13 @@ pub struct Delivery {
 
 impl Delivery {
     pub fn new(accepted_at: WallTime, time_to_live: Duration) -> Self {
-        Self { state: DeliveryState::Pending { due: accepted_at }, attempts: 0, step: 0, accepted_at, time_to_live }
+        Self {
+            state: DeliveryState::Pending { due: accepted_at },
+            attempts: 0,
+            step: 0,
+            accepted_at,
+            time_to_live,
+        }
     }
 
     /// The delivery if it ends at `now` without another attempt. Terminal states stay.
@@ -195,7 +213,8 @@ mod tests {
     fn any_outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![
             Just(Outcome::Delivered),
-            proptest::option::of(0u64..7200).prop_map(|hint| Outcome::Retry { hint: hint.map(Duration::from_secs) }),
+            proptest::option::of(0u64..7200)
+                .prop_map(|hint| Outcome::Retry { hint: hint.map(Duration::from_secs) }),
             Just(Outcome::Refused),
             Just(Outcome::OurFault),
         ]

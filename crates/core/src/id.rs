@@ -85,9 +85,13 @@ impl FromStr for DeliveryKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split('-');
-        let mut next = || parts.next().and_then(|part| i64::from_str_radix(part, 16).ok()).filter(|n| *n >= 0);
-        let (event, subscription, ordinal) =
-            (next().ok_or(DeliveryKeyError)?, next().ok_or(DeliveryKeyError)?, next().ok_or(DeliveryKeyError)?);
+        let mut next =
+            || parts.next().and_then(|part| i64::from_str_radix(part, 16).ok()).filter(|n| *n >= 0);
+        let (event, subscription, ordinal) = (
+            next().ok_or(DeliveryKeyError)?,
+            next().ok_or(DeliveryKeyError)?,
+            next().ok_or(DeliveryKeyError)?,
+        );
         if parts.next().is_some() {
             return Err(DeliveryKeyError);
         }

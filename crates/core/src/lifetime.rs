@@ -17,10 +17,8 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    pub const WEBHOOK: Self = Self {
-        default: Duration::from_secs(604_800),
-        longest: Duration::from_secs(315_360_000),
-    };
+    pub const WEBHOOK: Self =
+        Self { default: Duration::from_secs(604_800), longest: Duration::from_secs(315_360_000) };
 
     pub fn grant(&self, asked: Option<Duration>) -> Duration {
         asked.unwrap_or(self.default).min(self.longest)
@@ -65,10 +63,7 @@ pub fn effect_of_put(
 ) -> PutEffect {
     let replaces_filters = filters == PutFilters::Other;
     let renews = !replaces_filters || semantics == PutSemantics::AlwaysRenew;
-    PutEffect {
-        replaces_filters,
-        renewed_for: asked.or(renews.then_some(present)),
-    }
+    PutEffect { replaces_filters, renewed_for: asked.or(renews.then_some(present)) }
 }
 
 #[cfg(test)]
@@ -98,10 +93,7 @@ mod tests {
         for (filters, asked, semantics, replaces_filters, renewed_for) in rows {
             assert_eq!(
                 effect_of_put(filters, asked, PRESENT, semantics),
-                PutEffect {
-                    replaces_filters,
-                    renewed_for
-                },
+                PutEffect { replaces_filters, renewed_for },
                 "{filters:?} {asked:?} {semantics:?}"
             );
         }
@@ -112,10 +104,7 @@ mod tests {
         let webhook = Lifetimes::WEBHOOK;
         assert_eq!(webhook.grant(None), Duration::from_secs(604_800));
         assert_eq!(webhook.grant(Some(PRESENT)), PRESENT);
-        assert_eq!(
-            webhook.grant(Some(Duration::from_secs(473_040_000))),
-            Duration::from_secs(315_360_000)
-        );
+        assert_eq!(webhook.grant(Some(Duration::from_secs(473_040_000))), Duration::from_secs(315_360_000));
     }
 
     proptest! {

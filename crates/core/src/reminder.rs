@@ -42,11 +42,7 @@ impl fmt::Display for OutOfBounds {
             Side::Most => "at most",
         };
         let (parameter, bound, reason) = (self.parameter, seconds(self.bound), self.reason);
-        write!(
-            f,
-            "{parameter} is {}, it must be {side} {bound}, {reason}",
-            seconds(self.value)
-        )
+        write!(f, "{parameter} is {}, it must be {side} {bound}, {reason}", seconds(self.value))
     }
 }
 
@@ -59,12 +55,7 @@ impl Reminder {
         let Self { threshold, interval } = self;
         least("threshold", threshold, JOB_PERIOD, PERIOD)?;
         least("interval", interval, JOB_PERIOD, PERIOD)?;
-        most(
-            "threshold",
-            threshold,
-            lifetime / 2,
-            "half the lifetime of the subscription",
-        )?;
+        most("threshold", threshold, lifetime / 2, "half the lifetime of the subscription")?;
         most("interval", interval, threshold / 2, "half the threshold")
     }
 }
@@ -76,13 +67,7 @@ fn least(
     reason: &'static str,
 ) -> Result<(), OutOfBounds> {
     if value < bound {
-        return Err(OutOfBounds {
-            parameter,
-            value,
-            bound,
-            side: Side::Least,
-            reason,
-        });
+        return Err(OutOfBounds { parameter, value, bound, side: Side::Least, reason });
     }
     Ok(())
 }
@@ -94,13 +79,7 @@ fn most(
     reason: &'static str,
 ) -> Result<(), OutOfBounds> {
     if value > bound {
-        return Err(OutOfBounds {
-            parameter,
-            value,
-            bound,
-            side: Side::Most,
-            reason,
-        });
+        return Err(OutOfBounds { parameter, value, bound, side: Side::Most, reason });
     }
     Ok(())
 }
@@ -120,30 +99,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(threshold: u64, interval: u64, lifetime: u64) -> Result<(), String> {
-        let reminder = Reminder {
-            threshold: Duration::from_secs(threshold),
-            interval: Duration::from_secs(interval),
-        };
-        reminder
-            .check(Duration::from_secs(lifetime))
-            .map_err(|bound| bound.to_string())
+        let reminder =
+            Reminder { threshold: Duration::from_secs(threshold), interval: Duration::from_secs(interval) };
+        reminder.check(Duration::from_secs(lifetime)).map_err(|bound| bound.to_string())
     }
 
     #[test]
     fn the_pairs_that_real_clients_use_are_taken() {
-        for (threshold, interval) in [
-            (60, 15),
-            (59, 15),
-            (120, 35),
-            (86_400, 43_200),
-            (259_200, 43_200),
-            (302_400, 151_200),
-        ] {
-            assert_eq!(
-                check(threshold, interval, 604_800),
-                Ok(()),
-                "{threshold}/{interval}"
-            );
+        for (threshold, interval) in
+            [(60, 15), (59, 15), (120, 35), (86_400, 43_200), (259_200, 43_200), (302_400, 151_200)]
+        {
+            assert_eq!(check(threshold, interval, 604_800), Ok(()), "{threshold}/{interval}");
         }
         assert_eq!(check(450, 225, 900), Ok(()));
     }
@@ -163,24 +129,9 @@ mod tests {
                 901,
                 "threshold is 451 s, it must be at most 450.5 s, half the lifetime of the subscription",
             ),
-            (
-                60,
-                31,
-                604_800,
-                "interval is 31 s, it must be at most 30 s, half the threshold",
-            ),
-            (
-                0,
-                0,
-                604_800,
-                "threshold is 0 s, it must be at least 1 s, the period of the reminder job",
-            ),
-            (
-                60,
-                0,
-                604_800,
-                "interval is 0 s, it must be at least 1 s, the period of the reminder job",
-            ),
+            (60, 31, 604_800, "interval is 31 s, it must be at most 30 s, half the threshold"),
+            (0, 0, 604_800, "threshold is 0 s, it must be at least 1 s, the period of the reminder job"),
+            (60, 0, 604_800, "interval is 0 s, it must be at least 1 s, the period of the reminder job"),
         ] {
             assert_eq!(check(threshold, interval, lifetime).unwrap_err(), words);
         }

@@ -70,10 +70,7 @@ impl Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Webhook {
-                address,
-                verification_token,
-            } => f
+            Self::Webhook { address, verification_token } => f
                 .debug_struct("Webhook")
                 .field("address", address)
                 .field("has_verification_token", &verification_token.is_some())

@@ -56,11 +56,7 @@ impl Vault {
             let bytes = <[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| VaultError::BadKey(index + 1))?;
             keys.push(Key::new(&bytes));
         }
-        if keys.is_empty() {
-            Err(VaultError::NoKey)
-        } else {
-            Ok(Self { keys })
-        }
+        if keys.is_empty() { Err(VaultError::NoKey) } else { Ok(Self { keys }) }
     }
 
     /// The text of a master key file with one key.
@@ -89,11 +85,8 @@ impl Vault {
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let damaged = || VaultError::Damaged(place.to_owned());
         let (id, nonce, text) = split(sealed).ok_or_else(damaged)?;
-        let key = self
-            .keys
-            .iter()
-            .find(|key| key.id == id)
-            .ok_or_else(|| VaultError::UnknownKey(hex(&id)))?;
+        let key =
+            self.keys.iter().find(|key| key.id == id).ok_or_else(|| VaultError::UnknownKey(hex(&id)))?;
         let mut text = text.to_vec();
         let length = key
             .key
@@ -131,10 +124,7 @@ impl Key {
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&labelled.finish().as_ref()[..KEY_ID_BYTES]);
         let key = UnboundKey::new(&AES_256_GCM, bytes).expect("the key has the length of AES-256");
-        Self {
-            id,
-            key: LessSafeKey::new(key),
-        }
+        Self { id, key: LessSafeKey::new(key) }
     }
 }
 
@@ -158,13 +148,8 @@ mod tests {
     const NONCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
 
     fn vault(keys: &[u8]) -> Vault {
-        Vault::from_text(
-            &keys
-                .iter()
-                .map(|key| Vault::key_text([*key; KEY_BYTES]))
-                .collect::<String>(),
-        )
-        .unwrap()
+        Vault::from_text(&keys.iter().map(|key| Vault::key_text([*key; KEY_BYTES])).collect::<String>())
+            .unwrap()
     }
 
     #[test]
@@ -173,10 +158,7 @@ mod tests {
         let sealed = vault.seal(NONCE, "app/7/secret", b"open sesame");
         assert!(!sealed.windows(4).any(|part| part == b"open"));
         assert_eq!(vault.open_text("app/7/secret", &sealed).unwrap(), "open sesame");
-        assert_eq!(
-            vault.open("app/8/secret", &sealed),
-            Err(VaultError::Damaged("app/8/secret".into()))
-        );
+        assert_eq!(vault.open("app/8/secret", &sealed), Err(VaultError::Damaged("app/8/secret".into())));
     }
 
     #[test]
@@ -186,10 +168,7 @@ mod tests {
         assert_eq!(rotated.open("x", &sealed).unwrap(), b"secret");
         assert!(!rotated.is_current(&sealed));
         assert!(rotated.is_current(&rotated.seal(NONCE, "x", b"secret")));
-        assert!(matches!(
-            vault(&[2]).open("x", &sealed),
-            Err(VaultError::UnknownKey(_))
-        ));
+        assert!(matches!(vault(&[2]).open("x", &sealed), Err(VaultError::UnknownKey(_))));
     }
 
     #[test]

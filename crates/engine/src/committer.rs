@@ -59,7 +59,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 async fn commit(shared: &Arc<Shared>) {
     let mut group = shared.intake.take();
     let batch = batch_of(shared, &mut group);
-    let size = batch.requests.iter().map(|events| events.len()).sum::<usize>() + batch.records.len() + batch.parks.len();
+    let size = batch.requests.iter().map(|events| events.len()).sum::<usize>()
+        + batch.records.len()
+        + batch.parks.len();
     let kept = batch.requests.clone();
     let began = shared.deps.handles.monotonic();
     let result = shared.deps.log.commit(batch).await;
@@ -80,7 +82,11 @@ async fn commit(shared: &Arc<Shared>) {
 
 fn batch_of(shared: &Arc<Shared>, group: &mut Group) -> Batch {
     Batch {
-        requests: group.requests.iter_mut().map(|request| Arc::new(std::mem::take(&mut request.events))).collect(),
+        requests: group
+            .requests
+            .iter_mut()
+            .map(|request| Arc::new(std::mem::take(&mut request.events)))
+            .collect(),
         extensions: group.extensions.clone(),
         records: group.records.iter().map(|pending| pending.record.clone()).collect(),
         parks: group.parks.iter().map(|pending| pending.park).collect(),
@@ -90,7 +96,10 @@ fn batch_of(shared: &Arc<Shared>, group: &mut Group) -> Batch {
 }
 
 async fn failed(shared: &Arc<Shared>, mut group: Group, error: &StoreError) {
-    tracing::error!(error = error as &dyn std::error::Error, "a commit failed; outcomes are held and tried again");
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "a commit failed; outcomes are held and tried again"
+    );
     shared.store_fails.store(true, Ordering::Relaxed);
     for request in std::mem::take(&mut group.requests) {
         request.refuse(StoreError::Unavailable(error.to_string()));

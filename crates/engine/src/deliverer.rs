@@ -125,7 +125,8 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
         None => {
             // The filter was replaced since: the delivery goes on with the text it matched (D15).
             let no = item.matched.filter;
-            let texts = shared.deps.subscriptions.filter_texts(vec![no]).await.map_err(|error| error.to_string())?;
+            let texts =
+                shared.deps.subscriptions.filter_texts(vec![no]).await.map_err(|error| error.to_string())?;
             envelope(shared, live, item, texts.get(&no).ok_or("the text of the matched filter is gone")?)
         }
     };
@@ -179,11 +180,13 @@ fn finish(shared: &Arc<Shared>, lane: &Arc<Lane>, item: &Item, report: AttemptRe
     let now = handles.now();
     count(shared, item, &report);
     let has_row = lane.finished(item.key, report.outcome, report.latency, handles.monotonic());
-    let mut delivery = item.delivery().after(report.outcome, &shared.deps.settings.retry, now, handles.entropy.seed());
+    let mut delivery =
+        item.delivery().after(report.outcome, &shared.deps.settings.retry, now, handles.entropy.seed());
     if let Some(reason) = lane.ended() {
         delivery = delivery.ended(reason, now);
     }
-    let attempt = Attempt { number: item.attempts + 1, at: now.minus(report.latency), trigger: item.trigger, report };
+    let attempt =
+        Attempt { number: item.attempts + 1, at: now.minus(report.latency), trigger: item.trigger, report };
     write_down(shared, Some(lane), item, delivery, Some(attempt), has_row || item.has_row);
 }
 

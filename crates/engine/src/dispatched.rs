@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookswitch_core::catalogue::{Catalogue, EntryNo};
-use hookswitch_core::retry::EventClass;
 use hookswitch_core::event::StoredEvent;
+use hookswitch_core::retry::EventClass;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 

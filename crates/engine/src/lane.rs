@@ -66,7 +66,8 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(subscription: Arc<Subscription>, endpoint: Arc<dyn Endpoint>) -> Self {
         let Target::Webhook { verification_token, .. } = &subscription.target;
-        let verification_token = verification_token.as_deref().and_then(|token| HeaderValue::from_str(token).ok());
+        let verification_token =
+            verification_token.as_deref().and_then(|token| HeaderValue::from_str(token).ok());
         Self {
             subscription_id: subscription.id.to_string(),
             owner_id: subscription.owner.to_string(),
@@ -80,7 +81,8 @@ impl Live {
         let filters = &self.subscription.filters;
         // Filters of one subscription are numbered in order of their making.
         let index = filters.binary_search_by_key(&no, |filter| filter.no).ok();
-        let found = index.map(|index| &filters[index]).or_else(|| filters.iter().find(|filter| filter.no == no));
+        let found =
+            index.map(|index| &filters[index]).or_else(|| filters.iter().find(|filter| filter.no == no));
         found.map(|filter| filter.text.as_str())
     }
 }
@@ -243,7 +245,13 @@ impl Lane {
     }
 
     /// The attempt of `key` ended. Returns whether the delivery has a row by now.
-    pub(crate) fn finished(&self, key: DeliveryKey, outcome: Outcome, latency: Duration, now: MonoTime) -> bool {
+    pub(crate) fn finished(
+        &self,
+        key: DeliveryKey,
+        outcome: Outcome,
+        latency: Duration,
+        now: MonoTime,
+    ) -> bool {
         let mut state = self.state.lock();
         let index = state.in_flight.iter().position(|flight| flight.key == key);
         let flight = index.map(|index| state.in_flight.swap_remove(index));

@@ -67,18 +67,42 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("hookswitch");
         registry.register("events_published", "Events accepted durably", self.published.clone());
-        registry.register("events_duplicate", "Published again with the same uuid and content", self.duplicates.clone());
+        registry.register(
+            "events_duplicate",
+            "Published again with the same uuid and content",
+            self.duplicates.clone(),
+        );
         registry.register("deliveries_matched", "Deliveries made at acceptance", self.matched.clone());
         registry.register("attempts", "Attempts ended", self.attempts.clone());
         registry.register("deliveries_delivered", "Deliveries that arrived", self.delivered.clone());
         registry.register("attempts_failed", "Failed attempts by class", self.failed.clone());
         registry.register("attempts_retried", "Attempts after the first of a delivery", self.retries.clone());
-        registry.register("deliveries_exhausted", "Deliveries that ended without arriving", self.exhausted.clone());
-        registry.register("deliveries_cancelled", "Deliveries ended with their subscription", self.cancelled.clone());
-        registry.register("deliveries_parked", "Deliveries that had to wait in the store", self.parked.clone());
-        registry.register("records_stale", "Outcomes that the store refused as out of date", self.stale_records.clone());
+        registry.register(
+            "deliveries_exhausted",
+            "Deliveries that ended without arriving",
+            self.exhausted.clone(),
+        );
+        registry.register(
+            "deliveries_cancelled",
+            "Deliveries ended with their subscription",
+            self.cancelled.clone(),
+        );
+        registry.register(
+            "deliveries_parked",
+            "Deliveries that had to wait in the store",
+            self.parked.clone(),
+        );
+        registry.register(
+            "records_stale",
+            "Outcomes that the store refused as out of date",
+            self.stale_records.clone(),
+        );
         registry.register("attempts_in_flight", "Attempts under way", self.in_flight.clone());
-        registry.register("deliveries_waiting", "Deliveries pending, in memory or in the store", self.waiting.clone());
+        registry.register(
+            "deliveries_waiting",
+            "Deliveries pending, in memory or in the store",
+            self.waiting.clone(),
+        );
         registry.register_with_unit(
             "oldest_due_age",
             "Age of the oldest delivery that is due and not under way",
@@ -87,8 +111,17 @@ impl Metrics {
         );
         registry.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commit_seconds.clone());
         registry.register("commit_size", "Events and outcomes in a commit", self.commit_size.clone());
-        registry.register("store_transactions", "Durable transactions of the event log", self.transactions.clone());
-        registry.register_with_unit("attempt", "Time of an attempt", Unit::Seconds, self.attempt_seconds.clone());
+        registry.register(
+            "store_transactions",
+            "Durable transactions of the event log",
+            self.transactions.clone(),
+        );
+        registry.register_with_unit(
+            "attempt",
+            "Time of an attempt",
+            Unit::Seconds,
+            self.attempt_seconds.clone(),
+        );
     }
 
     pub(crate) fn failure(&self, class: FailureClass) {

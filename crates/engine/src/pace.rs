@@ -39,7 +39,9 @@ impl Pace {
     /// An attempt ended after `latency`; `busy` says whether more work waits.
     pub(crate) fn note(&mut self, outcome: Outcome, latency: Duration, busy: bool, now: MonoTime) {
         match outcome {
-            Outcome::Delivered if busy => self.limit = (self.limit + 1.0 / self.limit).min(f64::from(IN_FLIGHT_AT_MOST)),
+            Outcome::Delivered if busy => {
+                self.limit = (self.limit + 1.0 / self.limit).min(f64::from(IN_FLIGHT_AT_MOST))
+            }
             Outcome::Delivered | Outcome::OurFault => {}
             Outcome::Refused => {}
             Outcome::Retry { hint } => {

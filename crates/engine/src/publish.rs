@@ -81,7 +81,13 @@ fn closing() -> StoreError {
     StoreError::Unavailable("the server is closing down".into())
 }
 
-fn add(shared: &Shared, request: &mut Request, publication: Publication, matches: &mut Vec<Match>, now: WallTime) {
+fn add(
+    shared: &Shared,
+    request: &mut Request,
+    publication: Publication,
+    matches: &mut Vec<Match>,
+    now: WallTime,
+) {
     let Publication { event, resolved, uuid_is_publishers, timestamp_is_publishers } = publication;
     matches.clear();
     shared.index.read().matches(&shared.deps.catalogue, &resolved, &event, matches);
@@ -92,8 +98,11 @@ fn add(shared: &Shared, request: &mut Request, publication: Publication, matches
     {
         let all = shared.lanes.read();
         for found in matches.iter() {
-            let Some(lane) = all.get(&found.subscription).filter(|lane| wants(lane, &event, now)) else { continue };
-            let target = Matched { subscription: found.subscription, filter: found.filter, shape: found.shape };
+            let Some(lane) = all.get(&found.subscription).filter(|lane| wants(lane, &event, now)) else {
+                continue;
+            };
+            let target =
+                Matched { subscription: found.subscription, filter: found.filter, shape: found.shape };
             if matched.len() == FAN_OUT_AT_ACCEPT {
                 rest.push(target);
                 continue;
@@ -141,9 +150,14 @@ pub(crate) fn rematch(shared: &Shared, event: &Event, last: SubscriptionNo) -> V
     let is_target = |found: &&Match| {
         found.subscription > last
             && all.get(&found.subscription).is_some_and(|lane| {
-                lane.live().subscription.created_at <= event.accepted_at && wants(lane, event, event.accepted_at)
+                lane.live().subscription.created_at <= event.accepted_at
+                    && wants(lane, event, event.accepted_at)
             })
     };
-    let target = |found: &Match| Matched { subscription: found.subscription, filter: found.filter, shape: found.shape };
+    let target = |found: &Match| Matched {
+        subscription: found.subscription,
+        filter: found.filter,
+        shape: found.shape,
+    };
     matches.iter().filter(is_target).map(target).collect()
 }

@@ -39,7 +39,12 @@ pub(crate) async fn run(shared: &Arc<Shared>, recovery: Recovery) -> Result<(), 
         complete_fan_out(shared, *event, *last).await?;
     }
     let waiting: u64 = recovery.backlogs.values().map(|backlog| backlog.deliveries).sum();
-    tracing::info!(rowless = found, waiting, half_dispatched = recovery.half_dispatched.len(), "recovered what was not delivered");
+    tracing::info!(
+        rowless = found,
+        waiting,
+        half_dispatched = recovery.half_dispatched.len(),
+        "recovered what was not delivered"
+    );
     shared.accepted.notify_one();
     let lanes: Vec<Arc<Lane>> = shared.lanes.read().values().cloned().collect();
     for lane in &lanes {
@@ -131,7 +136,11 @@ async fn cancel(shared: &Arc<Shared>, item: Item) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn complete_fan_out(shared: &Arc<Shared>, seq: EventSeq, last: SubscriptionNo) -> Result<(), StoreError> {
+async fn complete_fan_out(
+    shared: &Arc<Shared>,
+    seq: EventSeq,
+    last: SubscriptionNo,
+) -> Result<(), StoreError> {
     let Some(stored) = shared.deps.log.event(seq).await? else { return Ok(()) };
     let rest = crate::publish::rematch(shared, &stored.event, last);
     shared.intake.extend(crate::committer::slices(seq, &rest), shared.deps.handles.monotonic());

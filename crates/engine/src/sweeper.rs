@@ -105,7 +105,8 @@ pub(crate) async fn expire(shared: Arc<Shared>) {
                 expire_one(&shared, no).await;
             }
         }
-        let wait = shared.expiries.earliest().map_or(LONGEST_SLEEP, |at| at.since(handles.now()).min(LONGEST_SLEEP));
+        let wait =
+            shared.expiries.earliest().map_or(LONGEST_SLEEP, |at| at.since(handles.now()).min(LONGEST_SLEEP));
         let until = handles.monotonic().plus(wait);
         tokio::select! {
             () = shared.draining.cancelled() => return,
@@ -152,7 +153,8 @@ pub(crate) async fn tend(shared: Arc<Shared>) {
 }
 
 fn park_overdue(shared: &Arc<Shared>, lane: &Arc<Lane>, now: MonoTime) {
-    let before = MonoTime(now.0.saturating_sub(u64::try_from(ROWLESS_AT_MOST.as_nanos()).unwrap_or(u64::MAX)));
+    let before =
+        MonoTime(now.0.saturating_sub(u64::try_from(ROWLESS_AT_MOST.as_nanos()).unwrap_or(u64::MAX)));
     let overdue = lane.overdue(before);
     if overdue.is_empty() {
         return;

@@ -37,7 +37,8 @@ impl Window {
 
     /// A delivery of `seq` has its row now.
     pub(crate) fn written(&mut self, seq: EventSeq) {
-        if let Some(open) = usize::try_from(seq.0 - self.base).ok().and_then(|index| self.open.get_mut(index)) {
+        if let Some(open) = usize::try_from(seq.0 - self.base).ok().and_then(|index| self.open.get_mut(index))
+        {
             *open = open.saturating_sub(1);
         }
         self.trim();

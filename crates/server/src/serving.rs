@@ -64,12 +64,17 @@ pub struct Server {
 
 /// Opens the data folder, finds what is not delivered yet, and serves. When it returns, the server takes
 /// requests at `listener`'s address.
-pub async fn start(settings: Settings, handles: Handles, listener: TcpListener) -> Result<Server, StartError> {
+pub async fn start(
+    settings: Settings,
+    handles: Handles,
+    listener: TcpListener,
+) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
     let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
     let Opened { folder, vault, control, log } = open_files(Arc::clone(&settings), handles.clone()).await?;
-    let directory = SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
+    let directory =
+        SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
     let directory: Arc<dyn Directory> = Arc::new(directory.map_err(in_folder)?);
     let subscriptions: Arc<dyn Subscriptions> =
         Arc::new(SqliteSubscriptions::new(control, Arc::clone(&vault), Arc::clone(&handles.entropy)));

@@ -54,19 +54,8 @@ macro_rules! named {
     };
 }
 
-named!(AccountStatus {
-    Initial,
-    Unconfirmed,
-    Confirmed,
-    Disabled
-});
-named!(ExtensionStatus {
-    Enabled,
-    Disabled,
-    Frozen,
-    NotActivated,
-    Unassigned
-});
+named!(AccountStatus { Initial, Unconfirmed, Confirmed, Disabled });
+named!(ExtensionStatus { Enabled, Disabled, Frozen, NotActivated, Unassigned });
 named!(
     /// What an extension is; a person is a `User`.
     ExtensionType {

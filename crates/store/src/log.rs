@@ -220,7 +220,11 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// Events from `from` on (at most `limit`, in order) that have targets without a row.
     /// The second value is where to go on; `None` at the end of the log.
-    async fn unrecorded(&self, from: EventSeq, limit: usize) -> Result<(Vec<Unrecorded>, Option<EventSeq>), StoreError>;
+    async fn unrecorded(
+        &self,
+        from: EventSeq,
+        limit: usize,
+    ) -> Result<(Vec<Unrecorded>, Option<EventSeq>), StoreError>;
 
     /// Pending rows of one subscription due at or before `now`, earliest due first, without those in
     /// `held` (which are in flight already), and what is left beyond them.
@@ -243,12 +247,20 @@ pub trait EventLog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<usize, StoreError>;
 
-    async fn event_by_uuid(&self, scope: Scope, uuid: Uuid) -> Result<Vec<(StoredEvent, Vec<Matched>)>, StoreError>;
+    async fn event_by_uuid(
+        &self,
+        scope: Scope,
+        uuid: Uuid,
+    ) -> Result<Vec<(StoredEvent, Vec<Matched>)>, StoreError>;
 
     async fn event(&self, seq: EventSeq) -> Result<Option<StoredEvent>, StoreError>;
 
     /// One delivery with all its attempts, oldest first.
-    async fn delivery(&self, scope: Scope, key: DeliveryKey) -> Result<Option<(DeliveryView, Vec<Attempt>)>, StoreError>;
+    async fn delivery(
+        &self,
+        scope: Scope,
+        key: DeliveryKey,
+    ) -> Result<Option<(DeliveryView, Vec<Attempt>)>, StoreError>;
 
     async fn history(&self, query: HistoryQuery) -> Result<HistoryPage, StoreError>;
 }

@@ -71,7 +71,9 @@ pub struct FilterParameter {
     responses((status = 200, body = EventTypes)))]
 pub async fn list(State(app): State<Arc<App>>, _any: Principal) -> Result<Json<EventTypes>, ApiError> {
     let catalogue = &app.catalogue;
-    Ok(Json(EventTypes { records: catalogue.entries().map(|(_, entry)| described(catalogue, entry)).collect() }))
+    Ok(Json(EventTypes {
+        records: catalogue.entries().map(|(_, entry)| described(catalogue, entry)).collect(),
+    }))
 }
 
 fn described(catalogue: &Catalogue, entry: &Entry) -> EventType {

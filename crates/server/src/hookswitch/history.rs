@@ -182,7 +182,8 @@ pub async fn event(
     // One account uses a uuid once; an admin who asks for one that two accounts use sees the latest.
     let (stored, matched) = found.pop().ok_or_else(missing)?;
     let known = owners(&app, &viewer, matched.iter().map(|matched| matched.subscription)).await?;
-    let visible: Vec<Matched> = matched.into_iter().filter(|matched| known.contains_key(&matched.subscription)).collect();
+    let visible: Vec<Matched> =
+        matched.into_iter().filter(|matched| known.contains_key(&matched.subscription)).collect();
     if visible.is_empty() && !viewer.sees_all() {
         return Err(missing());
     }
@@ -200,13 +201,15 @@ fn event_view(
         Some(EventDelivery { id: key.to_string(), subscription_id: known.id.to_string() })
     };
     let deliveries = visible.iter().filter_map(delivery).collect();
-    let body = String::from_utf8(stored.event.body.to_vec()).ok().and_then(|body| RawValue::from_string(body).ok());
+    let body =
+        String::from_utf8(stored.event.body.to_vec()).ok().and_then(|body| RawValue::from_string(body).ok());
     Ok(EventView {
         uuid: stored.event.uuid,
         account_id: stored.event.account.to_string(),
         timestamp: stored.event.timestamp.iso8601(),
         accepted_at: stored.event.accepted_at.iso8601(),
-        body: body.ok_or_else(|| hookswitch_store::StoreError::Corrupt("an event body is not JSON".into()))?,
+        body: body
+            .ok_or_else(|| hookswitch_store::StoreError::Corrupt("an event body is not JSON".into()))?,
         event: stored.event.name,
         deliveries,
     })
@@ -244,7 +247,8 @@ pub async fn list(
         Some(id) => Some(visible_subscription(&app, &viewer, id).await?.no),
         None if viewer.sees_all() => None,
         None => {
-            let message = "Parameter [subscriptionId] is needed: only an administrator sees the whole account";
+            let message =
+                "Parameter [subscriptionId] is needed: only an administrator sees the whole account";
             return Err(ApiError::parameter("subscriptionId", message));
         }
     };
@@ -260,7 +264,8 @@ fn history_query(
     subscription: Option<SubscriptionNo>,
 ) -> Result<HistoryQuery, ApiError> {
     let bad = |name: &'static str, value: &str| {
-        ApiError::parameter(name, format!("Parameter [{name}] value [{value}] is invalid")).with("parameterValue", value)
+        ApiError::parameter(name, format!("Parameter [{name}] value [{value}] is invalid"))
+            .with("parameterValue", value)
     };
     let time = |name, value: &Option<String>| {
         let parse = |text: &String| WallTime::parse_iso8601(text).ok_or_else(|| bad(name, text));
@@ -268,7 +273,9 @@ fn history_query(
     };
     let limit = match &query.limit {
         None => DEFAULT_LIMIT,
-        Some(text) => text.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| bad("limit", text))?,
+        Some(text) => {
+            text.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| bad("limit", text))?
+        }
     };
     let status = |text: &String| {
         Ok(match text.as_str() {

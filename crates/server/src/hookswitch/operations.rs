@@ -58,8 +58,9 @@ pub async fn metrics(State(app): State<Arc<App>>, principal: Principal) -> Resul
     }
     app.engine.refresh_gauges();
     let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &app.registry)
-        .map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "The figures could not be written"))?;
+    prometheus_client::encoding::text::encode(&mut text, &app.registry).map_err(|_| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "The figures could not be written")
+    })?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
 }

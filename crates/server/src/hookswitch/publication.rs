@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use axum::http::{HeaderMap, header};
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::{Handles, WallTime};
+use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
-use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_engine::Publication;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -87,7 +87,8 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     pub(super) fn read(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
-        let content_type = headers.get(header::CONTENT_TYPE).map_or(Ok("application/json"), |value| value.to_str());
+        let content_type =
+            headers.get(header::CONTENT_TYPE).map_or(Ok("application/json"), |value| value.to_str());
         let content_type = content_type.map_err(|_| Unreadable::MediaType("not text".into()))?;
         let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media.as_str() {
@@ -118,7 +119,8 @@ impl Reader<'_> {
     }
 
     fn lines(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
-        let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        let lines =
+            bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
         self.entries(lines)
     }
 
@@ -138,7 +140,8 @@ impl Reader<'_> {
 
     fn structured(&self, raw: &[&[u8]]) -> Result<Vec<Publication>, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let event: CloudEvent<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
+            let event: CloudEvent<'_> =
+                serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
             self.cloud_event(index, &event)
         };
         self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
@@ -169,8 +172,9 @@ impl Reader<'_> {
         if event.specversion != "1.0" {
             return Err(bad(index, "specversion", "must be 1.0"));
         }
-        let uuid = Uuid::parse_str(&event.id)
-            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}\n{}", event.source, event.id).as_bytes()));
+        let uuid = Uuid::parse_str(&event.id).unwrap_or_else(|_| {
+            Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}\n{}", event.source, event.id).as_bytes())
+        });
         let entry = Entry {
             event: Some(Cow::Borrowed(&event.kind)),
             body: event.data,
@@ -184,7 +188,8 @@ impl Reader<'_> {
 
     fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Publication, BadEntry> {
         let name = entry.event.as_deref().ok_or_else(|| bad(index, "event", "is missing"))?;
-        let resolved = self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
+        let resolved =
+            self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
         let account = self.account(index, entry, resolved.account)?;
         let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
         let body = envelope::minify_valid(body, self.body_limit).map_err(|error| BadEntry {
@@ -192,8 +197,9 @@ impl Reader<'_> {
             ..bad(index, "body", error.to_string())
         })?;
         let parse_uuid = |text: &str| Uuid::parse_str(text).map_err(|_| bad(index, "uuid", "is not a uuid"));
-        let parse_time =
-            |text: &str| WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"));
+        let parse_time = |text: &str| {
+            WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"))
+        };
         let uuid = entry.uuid.as_deref().map(parse_uuid).transpose()?;
         let timestamp = entry.timestamp.as_deref().map(parse_time).transpose()?;
         let event = Event {
@@ -230,10 +236,17 @@ impl Reader<'_> {
         if wrong.is_empty() && !good.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
     }
 
-    fn account(&self, index: usize, entry: &Entry<'_>, in_path: Option<AccountId>) -> Result<AccountId, BadEntry> {
+    fn account(
+        &self,
+        index: usize,
+        entry: &Entry<'_>,
+        in_path: Option<AccountId>,
+    ) -> Result<AccountId, BadEntry> {
         let named = match entry.account_id {
             None => None,
-            Some(raw) => Some(id(raw).map(AccountId).ok_or_else(|| bad(index, "accountId", "is not an account id"))?),
+            Some(raw) => {
+                Some(id(raw).map(AccountId).ok_or_else(|| bad(index, "accountId", "is not an account id"))?)
+            }
         };
         match (named, in_path) {
             (Some(named), Some(in_path)) if named != in_path => {

@@ -81,7 +81,8 @@ pub async fn publish(
     }
     let uuids: Vec<_> = publications.iter().map(|publication: &Publication| publication.event.uuid).collect();
     let acceptances = app.engine.publish(publications).await.map_err(|error| refused(&error, &uuids))?;
-    let outcome = |(uuid, acceptance)| PublishedEvent { uuid, duplicate: acceptance == Acceptance::Duplicate };
+    let outcome =
+        |(uuid, acceptance)| PublishedEvent { uuid, duplicate: acceptance == Acceptance::Duplicate };
     let events = uuids.into_iter().zip(acceptances).map(outcome).collect();
     Ok((StatusCode::ACCEPTED, Json(Published { events })).into_response())
 }
@@ -138,8 +139,11 @@ fn bad_entries(bad: &[BadEntry], limits: &Limits) -> ApiError {
 fn refused(error: &PublishError, uuids: &[uuid::Uuid]) -> ApiError {
     match error {
         PublishError::Overloaded => {
-            let mut error =
-                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "CMN-310", "Too many publish requests wait for the store");
+            let mut error = ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "CMN-310",
+                "Too many publish requests wait for the store",
+            );
             error.retry_after_seconds = Some(1);
             error
         }

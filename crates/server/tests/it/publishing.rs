@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-async fn send(world: &World, content_type: &str, more: &[(&str, &str)], body: impl Into<bytes::Bytes>) -> Reply {
+async fn send(
+    world: &World,
+    content_type: &str,
+    more: &[(&str, &str)],
+    body: impl Into<bytes::Bytes>,
+) -> Reply {
     let bearer = format!("Bearer {}", world.env["HOOKSWITCH_PUBLISH_TOKEN"]);
     let mut headers = vec![("authorization", bearer.as_str()), ("content-type", content_type)];
     headers.extend_from_slice(more);
@@ -16,7 +21,9 @@ async fn send(world: &World, content_type: &str, more: &[(&str, &str)], body: im
 async fn subscribed() -> (World, ScriptedReceiver) {
     let world = World::start().await;
     let receiver = ScriptedReceiver::start().await;
-    world.subscribe(&["/restapi/v1.0/account/~/extension/~/presence"], &receiver.url("/hook?key=a%20b")).await;
+    world
+        .subscribe(&["/restapi/v1.0/account/~/extension/~/presence"], &receiver.url("/hook?key=a%20b"))
+        .await;
     (world, receiver)
 }
 
@@ -26,26 +33,34 @@ async fn every_form_is_read_and_arrives_as_published() {
     let path = world.extension_path("presence");
     let object = format!(r#"{{ "event": "{path}", "body": {{ "z": 1.50, "a": "ü \u00fc" }} }}"#);
     send(&world, "application/json; charset=utf-8", &[], object).await.expect(202);
-    let array = format!(r#"[{{"event":"{path}","payload":{{"n":1}}}},{{"event":"{path}","body":{{"n":2}}}}]"#);
+    let array =
+        format!(r#"[{{"event":"{path}","payload":{{"n":1}}}},{{"event":"{path}","body":{{"n":2}}}}]"#);
     send(&world, "application/json", &[], array).await.expect(202);
-    let lines = format!("{{\"event\":\"{path}\",\"body\":{{\"n\":3}}}}\r\n\n{{\"event\":\"{path}\",\"body\":{{\"n\":4}}}}\n");
+    let lines = format!(
+        "{{\"event\":\"{path}\",\"body\":{{\"n\":3}}}}\r\n\n{{\"event\":\"{path}\",\"body\":{{\"n\":4}}}}\n"
+    );
     send(&world, "application/x-ndjson", &[], lines).await.expect(202);
-    let structured =
-        format!(r#"{{"specversion":"1.0","id":"a-1","source":"/calls","type":"{path}","time":"2026-01-05T08:00:00Z","data":{{"n":5}}}}"#);
+    let structured = format!(
+        r#"{{"specversion":"1.0","id":"a-1","source":"/calls","type":"{path}","time":"2026-01-05T08:00:00Z","data":{{"n":5}}}}"#
+    );
     send(&world, "application/cloudevents+json", &[], structured).await.expect(202);
-    let binary = [("ce-specversion", "1.0"), ("ce-id", "a-2"), ("ce-source", "/calls"), ("ce-type", path.as_str())];
+    let binary =
+        [("ce-specversion", "1.0"), ("ce-id", "a-2"), ("ce-source", "/calls"), ("ce-type", path.as_str())];
     send(&world, "application/json", &binary, r#"{"n":6}"#).await.expect(202);
-    let batch = format!(r#"[{{"specversion":"1.0","id":"a-3","source":"/calls","type":"{path}","data":{{"n":7}}}}]"#);
+    let batch =
+        format!(r#"[{{"specversion":"1.0","id":"a-3","source":"/calls","type":"{path}","data":{{"n":7}}}}]"#);
     send(&world, "application/cloudevents-batch+json", &[], batch).await.expect(202);
 
     let received = receiver.wait_for_deliveries(8).await;
     // Several are under way at once; they may arrive in another order.
-    let object = received.iter().find(|one| one.json()["body"].get("z").is_some()).expect("the object arrives");
+    let object =
+        received.iter().find(|one| one.json()["body"].get("z").is_some()).expect("the object arrives");
     assert_eq!(object.target, "/hook?key=a%20b", "the query is kept byte for byte");
     let text = std::str::from_utf8(&object.body).expect("UTF-8");
     assert!(text.contains(r#""body":{"z":1.50,"a":"ü \u00fc"}}"#), "{text}");
     let order: Vec<&str> = ["uuid", "event", "timestamp", "subscriptionId", "ownerId", "body"].to_vec();
-    let places: Vec<usize> = order.iter().map(|name| text.find(&format!("\"{name}\":")).expect("there")).collect();
+    let places: Vec<usize> =
+        order.iter().map(|name| text.find(&format!("\"{name}\":")).expect("there")).collect();
     assert!(places.is_sorted(), "the members are in the order of D22: {text}");
     let mut numbers: Vec<i64> = received.iter().filter_map(|one| one.json()["body"]["n"].as_i64()).collect();
     numbers.sort_unstable();
@@ -89,7 +104,13 @@ struct Refusal {
 fn refusals(path: &str) -> Vec<Refusal> {
     let json = "application/json";
     let row = |what, content_type, body: String, status, code, field, words| Refusal {
-        what, content_type, body, status, code, field, words,
+        what,
+        content_type,
+        body,
+        status,
+        code,
+        field,
+        words,
     };
     let with = |member: &str| format!(r#"{{"event":"{path}","body":{{}},{member}}}"#);
     vec![
@@ -98,21 +119,117 @@ fn refusals(path: &str) -> Vec<Refusal> {
         row("an empty array", json, "[]".into(), 400, "CMN-103", "", "no entries"),
         row("a string", json, "\"x\"".into(), 400, "CMN-101", "", "invalid type"),
         row("no event", json, r#"{"body":{}}"#.into(), 400, "CMN-101", "event", "missing"),
-        row("a number for the event", json, r#"{"event":5,"body":{}}"#.into(), 400, "CMN-101", "", "invalid type"),
-        row("an unknown event", json, r#"{"event":"/x/y","body":{}}"#.into(), 400, "CMN-101", "event", "no event type"),
-        row("a tilde", json, r#"{"event":"/restapi/v1.0/account/~/presence","body":{}}"#.into(), 400, "CMN-101", "event", "~"),
-        row("a query", json, format!(r#"{{"event":"{path}?a=b","body":{{}}}}"#), 400, "CMN-101", "event", "query"),
+        row(
+            "a number for the event",
+            json,
+            r#"{"event":5,"body":{}}"#.into(),
+            400,
+            "CMN-101",
+            "",
+            "invalid type",
+        ),
+        row(
+            "an unknown event",
+            json,
+            r#"{"event":"/x/y","body":{}}"#.into(),
+            400,
+            "CMN-101",
+            "event",
+            "no event type",
+        ),
+        row(
+            "a tilde",
+            json,
+            r#"{"event":"/restapi/v1.0/account/~/presence","body":{}}"#.into(),
+            400,
+            "CMN-101",
+            "event",
+            "~",
+        ),
+        row(
+            "a query",
+            json,
+            format!(r#"{{"event":"{path}?a=b","body":{{}}}}"#),
+            400,
+            "CMN-101",
+            "event",
+            "query",
+        ),
         row("no body", json, format!(r#"{{"event":"{path}"}}"#), 400, "CMN-101", "body", "missing"),
-        row("an array for the body", json, format!(r#"{{"event":"{path}","body":[]}}"#), 400, "CMN-101", "body", "object"),
+        row(
+            "an array for the body",
+            json,
+            format!(r#"{{"event":"{path}","body":[]}}"#),
+            400,
+            "CMN-101",
+            "body",
+            "object",
+        ),
         row("a uuid that is none", json, with(r#""uuid":"seven""#), 400, "CMN-101", "uuid", "uuid"),
-        row("a time that is none", json, with(r#""timestamp":"noon""#), 400, "CMN-101", "timestamp", "ISO 8601"),
-        row("an account that is none", json, with(r#""accountId":"me""#), 400, "CMN-101", "accountId", "account"),
+        row(
+            "a time that is none",
+            json,
+            with(r#""timestamp":"noon""#),
+            400,
+            "CMN-101",
+            "timestamp",
+            "ISO 8601",
+        ),
+        row(
+            "an account that is none",
+            json,
+            with(r#""accountId":"me""#),
+            400,
+            "CMN-101",
+            "accountId",
+            "account",
+        ),
         row("two accounts", json, with(r#""accountId":"12""#), 400, "CMN-101", "accountId", "12"),
-        row("recipients that are none", json, with(r#""recipients":["a"]"#), 400, "CMN-101", "recipients", "extension ids"),
-        row("an unknown account", json, r#"{"event":"/restapi/v1.0/account/77/presence","body":{}}"#.into(), 400, "CMN-101", "accountId", "77"),
-        row("no account at all", json, r#"{"event":"/webinar/runtime/v1/company/sessions/state","body":{}}"#.into(), 400, "CMN-101", "accountId", "missing"),
-        row("a large body", json, format!(r#"{{"event":"{path}","body":{{"a":"{}"}}}}"#, "x".repeat(256 * 1024)), 413, "CMN-101", "body", "limit"),
-        row("many entries", "application/x-ndjson", format!("{{\"event\":\"{path}\",\"body\":{{}}}}\n").repeat(10_001), 413, "CMN-106", "", "10000"),
+        row(
+            "recipients that are none",
+            json,
+            with(r#""recipients":["a"]"#),
+            400,
+            "CMN-101",
+            "recipients",
+            "extension ids",
+        ),
+        row(
+            "an unknown account",
+            json,
+            r#"{"event":"/restapi/v1.0/account/77/presence","body":{}}"#.into(),
+            400,
+            "CMN-101",
+            "accountId",
+            "77",
+        ),
+        row(
+            "no account at all",
+            json,
+            r#"{"event":"/webinar/runtime/v1/company/sessions/state","body":{}}"#.into(),
+            400,
+            "CMN-101",
+            "accountId",
+            "missing",
+        ),
+        row(
+            "a large body",
+            json,
+            format!(r#"{{"event":"{path}","body":{{"a":"{}"}}}}"#, "x".repeat(256 * 1024)),
+            413,
+            "CMN-101",
+            "body",
+            "limit",
+        ),
+        row(
+            "many entries",
+            "application/x-ndjson",
+            format!("{{\"event\":\"{path}\",\"body\":{{}}}}\n").repeat(10_001),
+            413,
+            "CMN-106",
+            "",
+            "10000",
+        ),
         row("another media type", "text/plain", "x".into(), 415, "CMN-407", "", "text/plain"),
     ]
 }
@@ -135,7 +252,8 @@ async fn everything_bad_is_refused_by_name_and_nothing_is_stored() {
     }
     let mixed = json!([{ "event": path, "body": {} }, { "event": "/x", "body": {} }, { "event": path }]);
     let answer = world.publish(mixed).await.expect(400).json();
-    let indexes: Vec<&Value> = answer["errors"].as_array().expect("a list").iter().map(|one| &one["index"]).collect();
+    let indexes: Vec<&Value> =
+        answer["errors"].as_array().expect("a list").iter().map(|one| &one["index"]).collect();
     assert_eq!(indexes, [&json!(1), &json!(2)], "each bad entry is named: {answer}");
     world.settle().await;
     assert!(receiver.deliveries().is_empty());

@@ -31,7 +31,8 @@ async fn a_receiver_that_fails_for_five_hours_gets_each_attempt_at_its_time_and_
     receiver.set_answer(Answer::ok());
     world.pass(2 * HOUR).await;
 
-    let listed = format!("/hookswitch/v1/deliveries?subscriptionId={}", subscription["id"].as_str().expect("an id"));
+    let listed =
+        format!("/hookswitch/v1/deliveries?subscriptionId={}", subscription["id"].as_str().expect("an id"));
     let deliveries = world.admin(&listed).await;
     let id = deliveries["records"][0]["id"].as_str().expect("an id").to_owned();
     let delivery = world.admin(&format!("/hookswitch/v1/deliveries/{id}")).await;
@@ -47,12 +48,19 @@ async fn a_receiver_that_fails_for_five_hours_gets_each_attempt_at_its_time_and_
         let gap = pair[1].since(pair[0]);
         // The step to a due time is exact; an attempt itself takes no time on the steered clock.
         let slack = Duration::from_millis(30);
-        assert!(gap >= low.saturating_sub(slack) && gap <= high + slack, "attempt {}: {gap:?} not in {low:?}..{high:?}", step + 2);
+        assert!(
+            gap >= low.saturating_sub(slack) && gap <= high + slack,
+            "attempt {}: {gap:?} not in {low:?}..{high:?}",
+            step + 2
+        );
     }
     let (failed, last) = attempts.split_at(attempts.len() - 1);
     assert!(failed.iter().all(|attempt| attempt["statusCode"] == 500));
     assert_eq!(last[0]["statusCode"], 200);
-    assert!(times.last().expect("some").since(began) > 5 * HOUR, "nothing arrived before the receiver recovered");
+    assert!(
+        times.last().expect("some").since(began) > 5 * HOUR,
+        "nothing arrived before the receiver recovered"
+    );
     // 1 s, 5 s, 15 s, 1 min, 5 min, 15 min, 1 h, then hourly: 21 min and 21 s, then about one an hour.
     assert!((10..=14).contains(&attempts.len()), "{} attempts", attempts.len());
 

@@ -11,7 +11,9 @@ const AT_MOST: u64 = 260;
 
 fn transactions(figures: &str) -> u64 {
     let line = figures.lines().find(|line| line.starts_with("hookswitch_store_transactions_total"));
-    line.and_then(|line| line.split_whitespace().last()).and_then(|count| count.parse().ok()).expect("the figure")
+    line.and_then(|line| line.split_whitespace().last())
+        .and_then(|count| count.parse().ok())
+        .expect("the figure")
 }
 
 #[tokio::test]

@@ -21,7 +21,8 @@ async fn two_servers_in_one_process_keep_to_themselves() {
     assert!(at_other.deliveries().is_empty());
 
     one.server.stop().await;
-    let event = json!({ "event": other.extension_path("presence"), "body": { "presenceStatus": "Available" } });
+    let event =
+        json!({ "event": other.extension_path("presence"), "body": { "presenceStatus": "Available" } });
     other.publish(event).await.expect(202);
     assert_eq!(at_other.next_delivery().await.json()["body"]["presenceStatus"], "Available");
     other.server.stop().await;
@@ -32,10 +33,14 @@ async fn one_folder_serves_one_server() {
     let world = World::start().await;
     let folder = world.server.app.settings.data.clone();
     let (handles, _clock) = hookswitch_testkit::steered_handles(8);
-    let settings =
-        hookswitch_server::config::Settings { dev: true, data: folder, ..hookswitch_server::config::Settings::default() };
+    let settings = hookswitch_server::config::Settings {
+        dev: true,
+        data: folder,
+        ..hookswitch_server::config::Settings::default()
+    };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let refused = hookswitch_server::serving::start(settings, handles, listener).await.err().expect("refused");
+    let refused =
+        hookswitch_server::serving::start(settings, handles, listener).await.err().expect("refused");
     assert!(refused.to_string().contains("data folder"), "{refused}");
     world.server.stop().await;
 }

@@ -57,8 +57,10 @@ impl World {
             "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={}",
             self.env["RC_USER_JWT"]
         );
-        let headers = [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
-        let reply = self.client.send(Method::POST, "/restapi/oauth/token", &headers, form).await.expect("an answer");
+        let headers =
+            [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        let reply =
+            self.client.send(Method::POST, "/restapi/oauth/token", &headers, form).await.expect("an answer");
         reply.expect(200).json()["access_token"].as_str().expect("a token").to_owned()
     }
 
@@ -86,7 +88,8 @@ impl World {
     }
 
     pub(crate) async fn publish(&self, body: Value) -> Reply {
-        self.call(Method::POST, "/hookswitch/v1/events", &self.env["HOOKSWITCH_PUBLISH_TOKEN"], Some(body)).await
+        self.call(Method::POST, "/hookswitch/v1/events", &self.env["HOOKSWITCH_PUBLISH_TOKEN"], Some(body))
+            .await
     }
 
     pub(crate) fn now(&self) -> WallTime {

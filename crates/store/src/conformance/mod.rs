@@ -3,6 +3,8 @@
 //! A store's own tests provide a [`Subject`] and call `event_log_suite!`; what is special to a store (files
 //! that are torn, disks that are full) is tested beside it.
 
+#![expect(clippy::unwrap_used, reason = "a suite of tests: here an unwrap is an assertion")]
+
 pub mod acceptance;
 mod draft;
 pub mod history;

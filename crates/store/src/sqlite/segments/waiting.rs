@@ -118,6 +118,9 @@ pub(super) fn ended_state(reason: EndReason, now: WallTime) -> DeliveryState {
     Delivery::new(now, std::time::Duration::ZERO).ended(reason, now).state
 }
 
+/// Rows of one segment.
+pub(super) type Chosen = (Arc<Segment>, Vec<DeliveryKey>);
+
 /// The next waiting deliveries to end, all in one segment, the oldest that has any.
 ///
 /// Where only some are to end (the backlog limit), they are the oldest by acceptance; where all are, the
@@ -128,7 +131,7 @@ pub(super) fn oldest(
     reason: EndReason,
     held: &[DeliveryKey],
     limit: usize,
-) -> Result<Option<(Arc<Segment>, Vec<DeliveryKey>)>, StoreError> {
+) -> Result<Option<Chosen>, StoreError> {
     let held: HashSet<DeliveryKey> = held.iter().copied().collect();
     let limit = limit.min(ENDED_AT_ONCE);
     for (segment, _) in holding(shared, subscription) {

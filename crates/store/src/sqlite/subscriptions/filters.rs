@@ -45,8 +45,7 @@ pub(super) async fn write_ahead(
         .await?;
     for start in (SLICE..count).step_by(SLICE) {
         let texts = Arc::clone(filters);
-        db.write(move |transaction| insert_slice(transaction, set, &texts, start))
-            .await?;
+        db.write(move |transaction| insert_slice(transaction, set, &texts, start)).await?;
     }
     Ok(Some(set))
 }
@@ -99,10 +98,7 @@ fn reserve(connection: &Connection, filters: &FilterTexts, now: WallTime) -> Res
             "INSERT INTO filter_sets (first_filter, last_filter, disabled, unused_since) VALUES (?1, ?2, ?3, ?4)",
         )?
         .execute(params![first, last, disabled, now.0])?;
-    Ok(FilterSet {
-        no: connection.last_insert_rowid(),
-        first,
-    })
+    Ok(FilterSet { no: connection.last_insert_rowid(), first })
 }
 
 fn insert_slice(
@@ -131,10 +127,7 @@ pub(super) fn load_range(
     let mut select =
         connection.prepare_cached("SELECT no, text FROM filters WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
     let rows = select.query_map([first, last], |row| {
-        Ok(SubscribedFilter {
-            no: FilterNo(row.get(0)?),
-            text: row.get(1)?,
-        })
+        Ok(SubscribedFilter { no: FilterNo(row.get(0)?), text: row.get(1)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -162,24 +155,17 @@ pub(super) fn forget_slice(connection: &Connection, before: WallTime) -> Result<
              WHERE unused_since < ?1 ORDER BY unused_since LIMIT 1",
         )?
         .query_row([before.0], |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
-                row.get::<_, i64>(2)?,
-            ))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         })
         .optional()?;
     let Some((no, first, last)) = oldest else {
         return Ok(None);
     };
     let end = last.min(first.saturating_add(SLICE as i64 - 1));
-    let deleted = connection
-        .prepare_cached("DELETE FROM filters WHERE no BETWEEN ?1 AND ?2")?
-        .execute([first, end])?;
+    let deleted =
+        connection.prepare_cached("DELETE FROM filters WHERE no BETWEEN ?1 AND ?2")?.execute([first, end])?;
     if end == last {
-        connection
-            .prepare_cached("DELETE FROM filter_sets WHERE no = ?1")?
-            .execute([no])?;
+        connection.prepare_cached("DELETE FROM filter_sets WHERE no = ?1")?.execute([no])?;
     } else {
         connection
             .prepare_cached("UPDATE filter_sets SET first_filter = ?2 WHERE no = ?1")?

@@ -75,10 +75,7 @@ impl SqliteSubscriptions {
         let vault = Arc::clone(&self.vault);
         let read = move |connection: &Connection| {
             let headers = query(connection)?;
-            headers
-                .into_iter()
-                .map(|header| complete(connection, &vault, header))
-                .collect()
+            headers.into_iter().map(|header| complete(connection, &vault, header)).collect()
         };
         self.db.read(read).await
     }
@@ -103,9 +100,7 @@ fn complete(connection: &Connection, vault: &Vault, header: Header) -> Result<Su
     let disabled: Vec<DisabledFilter> = serde_json::from_str(&header.disabled)
         .map_err(|error| StoreError::Corrupt(format!("control.db, filter set {}: {error}", header.set)))?;
     let target = target(vault, &header)?;
-    let Known {
-        no, id, door, owner, ..
-    } = header.known;
+    let Known { no, id, door, owner, .. } = header.known;
     Ok(Subscription {
         no,
         id,
@@ -136,14 +131,9 @@ fn target(vault: &Vault, header: &Header) -> Result<Target, StoreError> {
                 .map(open)
                 .transpose()
                 .map_err(|error| damaged(&error.to_string()))?;
-            Ok(Target::Webhook {
-                address: address.clone(),
-                verification_token,
-            })
+            Ok(Target::Webhook { address: address.clone(), verification_token })
         }
-        (transport, _) => Err(damaged(&format!(
-            "transport {transport:?} is unknown to this program"
-        ))),
+        (transport, _) => Err(damaged(&format!("transport {transport:?} is unknown to this program"))),
     }
 }
 
@@ -180,21 +170,14 @@ impl Subscriptions for SqliteSubscriptions {
             created_at: new.created_at,
             expires_at: new.created_at.plus(new.lifetime),
             lifetime: new.lifetime,
-            filters: granted
-                .map(|(no, text)| SubscribedFilter {
-                    no: FilterNo(no),
-                    text,
-                })
-                .collect(),
+            filters: granted.map(|(no, text)| SubscribedFilter { no: FilterNo(no), text }).collect(),
             disabled: filters.disabled,
             target: new.target,
         })))
     }
 
     async fn count(&self, owner: Owner, now: WallTime) -> Result<usize, StoreError> {
-        self.db
-            .read(move |connection| writes::count(connection, owner, now))
-            .await
+        self.db.read(move |connection| writes::count(connection, owner, now)).await
     }
 
     async fn get(
@@ -204,8 +187,7 @@ impl Subscriptions for SqliteSubscriptions {
         id: SubscriptionId,
         now: WallTime,
     ) -> Result<Option<Subscription>, StoreError> {
-        self.read_one(move |connection| writes::live(connection, owner, door, id, now))
-            .await
+        self.read_one(move |connection| writes::live(connection, owner, door, id, now)).await
     }
 
     async fn list(&self, owner: Owner, door: Door, now: WallTime) -> Result<Vec<Subscription>, StoreError> {
@@ -280,15 +262,11 @@ impl Subscriptions for SqliteSubscriptions {
 
     async fn load(&self, from: SubscriptionNo, filters: usize) -> Result<Page, StoreError> {
         let vault = Arc::clone(&self.vault);
-        self.db
-            .read(move |connection| reads::load(connection, &vault, from, filters))
-            .await
+        self.db.read(move |connection| reads::load(connection, &vault, from, filters)).await
     }
 
     async fn expired_before(&self, now: WallTime, limit: usize) -> Result<Vec<SubscriptionNo>, StoreError> {
-        self.db
-            .read(move |connection| reads::expired_before(connection, now, limit))
-            .await
+        self.db.read(move |connection| reads::expired_before(connection, now, limit)).await
     }
 
     async fn end_expired(&self, no: SubscriptionNo, now: WallTime) -> Result<bool, StoreError> {
@@ -347,10 +325,8 @@ impl Subscriptions for SqliteSubscriptions {
             }
         }
         while left > 0 {
-            let slice = self
-                .db
-                .write(move |transaction| filters::forget_slice(transaction, ended_before))
-                .await?;
+            let slice =
+                self.db.write(move |transaction| filters::forget_slice(transaction, ended_before)).await?;
             let Some(deleted) = slice else { return Ok(false) };
             left -= deleted.min(left);
         }
@@ -358,15 +334,11 @@ impl Subscriptions for SqliteSubscriptions {
     }
 
     async fn filter_texts(&self, filters: Vec<FilterNo>) -> Result<HashMap<FilterNo, String>, StoreError> {
-        self.db
-            .read(move |connection| filters::texts(connection, &filters))
-            .await
+        self.db.read(move |connection| filters::texts(connection, &filters)).await
     }
 
     async fn known(&self, scope: Scope, id: SubscriptionId) -> Result<Option<Known>, StoreError> {
-        self.db
-            .read(move |connection| reads::by_id(connection, scope, id))
-            .await
+        self.db.read(move |connection| reads::by_id(connection, scope, id)).await
     }
 
     async fn by_number(
@@ -374,9 +346,7 @@ impl Subscriptions for SqliteSubscriptions {
         scope: Scope,
         numbers: Vec<SubscriptionNo>,
     ) -> Result<HashMap<SubscriptionNo, Known>, StoreError> {
-        self.db
-            .read(move |connection| reads::by_number(connection, scope, &numbers))
-            .await
+        self.db.read(move |connection| reads::by_number(connection, scope, &numbers)).await
     }
 
     async fn page(
@@ -387,13 +357,9 @@ impl Subscriptions for SqliteSubscriptions {
         now: WallTime,
     ) -> Result<Page, StoreError> {
         // One more than asked for says where the next page begins.
-        let mut records = self
-            .read_many(move |connection| reads::page(connection, scope, from, limit + 1, now))
-            .await?;
-        let next = records
-            .split_off(records.len().min(limit))
-            .first()
-            .map(|subscription| subscription.no);
+        let mut records =
+            self.read_many(move |connection| reads::page(connection, scope, from, limit + 1, now)).await?;
+        let next = records.split_off(records.len().min(limit)).first().map(|subscription| subscription.no);
         Ok(Page { records, next })
     }
 }

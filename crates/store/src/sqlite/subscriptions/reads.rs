@@ -53,9 +53,8 @@ pub(super) fn expired_before(
     let mut select = connection.prepare_cached(
         "SELECT no FROM subscriptions WHERE expires_at <= ?1 AND ended_at IS NULL ORDER BY expires_at LIMIT ?2",
     )?;
-    let rows = select.query_map(params![now.0, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        row.get(0)
-    })?;
+    let rows =
+        select.query_map(params![now.0, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
     Ok(rows.map(|no| no.map(SubscriptionNo)).collect::<Result<_, _>>()?)
 }
 
@@ -66,11 +65,8 @@ pub(super) fn by_id(
 ) -> Result<Option<Known>, StoreError> {
     let sql = format!("{KNOWN} WHERE id = ?1 AND (?2 IS NULL OR account = ?2)");
     let mut select = connection.prepare_cached(&sql)?;
-    let found = select
-        .query_row(params![id.0.as_bytes(), account(scope)], |row| {
-            Ok(rows::known(row))
-        })
-        .optional()?;
+    let found =
+        select.query_row(params![id.0.as_bytes(), account(scope)], |row| Ok(rows::known(row))).optional()?;
     found.transpose()
 }
 
@@ -84,9 +80,8 @@ pub(super) fn by_number(
     let account = account(scope);
     let mut found = HashMap::with_capacity(numbers.len());
     for no in numbers {
-        if let Some(known) = select
-            .query_row(params![no.0, account], |row| Ok(rows::known(row)))
-            .optional()?
+        if let Some(known) =
+            select.query_row(params![no.0, account], |row| Ok(rows::known(row))).optional()?
         {
             found.insert(*no, known?);
         }

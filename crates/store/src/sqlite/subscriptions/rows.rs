@@ -68,10 +68,7 @@ pub(super) fn known(row: &Row<'_>) -> Result<Known, StoreError> {
 
 fn header(row: &Row<'_>) -> Result<Header, StoreError> {
     let blacklisted = match row.get::<_, Option<i64>>(9)? {
-        Some(at) => Some(BlacklistedData {
-            at: WallTime(at),
-            reason: row.get(10)?,
-        }),
+        Some(at) => Some(BlacklistedData { at: WallTime(at), reason: row.get(10)? }),
         None => None,
     };
     Ok(Header {

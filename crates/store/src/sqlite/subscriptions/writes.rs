@@ -21,10 +21,7 @@ pub(super) struct TargetColumns {
 impl TargetColumns {
     pub(super) fn of(target: &Target, seal: impl Fn(&str) -> Vec<u8>) -> Self {
         match target {
-            Target::Webhook {
-                address,
-                verification_token,
-            } => Self {
+            Target::Webhook { address, verification_token } => Self {
                 transport: target.transport_name(),
                 address: Some(address.clone()),
                 sealed_token: verification_token.as_deref().map(seal),
@@ -77,12 +74,7 @@ pub(super) fn count(connection: &Connection, owner: Owner, now: WallTime) -> Res
              WHERE account = ?1 AND extension = ?2 AND app = ?3 AND ended_at IS NULL AND expires_at > ?4",
         )?
         .query_row(
-            params![
-                owner.account.0.cast_signed(),
-                owner.extension.0.cast_signed(),
-                owner.app.0,
-                now.0
-            ],
+            params![owner.account.0.cast_signed(), owner.extension.0.cast_signed(), owner.app.0, now.0],
             |row| row.get(0),
         )?;
     Ok(count)
@@ -115,11 +107,7 @@ pub(super) fn live(
 
 /// One that has not ended, by number.
 pub(super) fn standing(connection: &Connection, no: SubscriptionNo) -> Result<Option<Header>, StoreError> {
-    rows::one(
-        connection,
-        select!("WHERE s.no = ?1 AND s.ended_at IS NULL"),
-        [no.0],
-    )
+    rows::one(connection, select!("WHERE s.no = ?1 AND s.ended_at IS NULL"), [no.0])
 }
 
 pub(super) fn replace_filters(
