@@ -23,8 +23,8 @@ const PUBLISHERS: usize = 32;
 const SEED: u64 = 20_260_105;
 const READY_WITHIN: Duration = Duration::from_secs(1);
 /// Outcomes of these last milliseconds may be in the batch that the kill took along: the time within which
-/// they reach the store, and as much again for its commit.
-const RECORD_BATCH: Duration = limits::RECORD_WITHIN.saturating_mul(2);
+/// they reach the store, and a commit that is under way meanwhile, whose sync the disk may stall.
+const RECORD_BATCH: Duration = limits::RECORD_WITHIN.saturating_add(Duration::from_millis(100));
 
 /// When each event came, by its uuid.
 type Receipts = Arc<Mutex<HashMap<String, Vec<MonoTime>>>>;
