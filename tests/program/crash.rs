@@ -126,17 +126,24 @@ impl Load {
 
 /// Repeats may come after the last new event, so they are counted when the history has nothing pending.
 async fn until_nothing_waits(server: &RunningServer) {
-    let wait = async {
-        loop {
-            let list = server.get(Caller::Admin, "/hookswitch/v1/deliveries?status=pending&limit=1").await;
-            let list = list.expect(200).json();
-            // A search is bounded: an empty page with a cursor is not the end.
-            if list["records"].as_array().is_some_and(Vec::is_empty) && list["cursor"].is_null() {
-                return;
-            }
-        }
-    };
+    let wait = async { while something_waits(server).await {} };
     patience::within("the last delivery's record", wait, || "there are pending ones".to_owned()).await;
+}
+
+/// Follows the cursor to the end: a search is bounded, an empty page is not the end of it.
+async fn something_waits(server: &RunningServer) -> bool {
+    let mut cursor = String::new();
+    loop {
+        let target = format!("/hookswitch/v1/deliveries?status=pending&limit=1{cursor}");
+        let list = server.get(Caller::Admin, &target).await.expect(200).json();
+        if list["records"].as_array().is_none_or(|records| !records.is_empty()) {
+            return true;
+        }
+        match list["cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return false,
+        }
+    }
 }
 
 /// At most what was in flight, and what waited in one record batch, comes twice.
