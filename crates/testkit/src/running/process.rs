@@ -266,7 +266,7 @@ mod tests {
         running.terminate();
         assert_eq!(running.exited().await.code(), Some(7));
 
-        let mut running = Program::new("/bin/sh").args(["-c", "echo ready; sleep 600"]).start();
+        let mut running = Program::new("/bin/sh").args(["-c", "echo ready; exec sleep 600"]).start();
         running.line_with("ready").await;
         running.kill().await;
         assert!(running.has_exited());
