@@ -65,7 +65,7 @@ async fn without_json_people_get_tables() {
     for (args, heading, cell) in [
         (&["subscriptions"][..], "ADDRESS", receiver.url("/in")),
         (&["deliveries"][..], "STATUS", server.extension_path("/message-store")),
-        (&["event-types"][..], "PATTERN", "message-store".to_owned()),
+        (&["event-types"][..], "PATTERN", "/extension/{extensionId}/message-store".to_owned()),
     ] {
         let ended = hookswitch(&server, args).run().await;
         assert_eq!(ended.code(), 0, "{ended:?}");

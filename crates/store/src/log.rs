@@ -106,7 +106,8 @@ pub struct Batch {
     pub extensions: Vec<Extension>,
     pub records: Vec<Record>,
     pub parks: Vec<Park>,
-    /// Every target of every event below has its row once this batch is applied.
+    /// Every target of every event below has its row once this batch is applied. A store may remember a
+    /// lower one while events come in.
     pub watermark: Option<EventSeq>,
     pub now: WallTime,
 }
@@ -212,7 +213,9 @@ pub struct HistoryPage {
 
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
-    /// Applies everything in the batch durably. An `Err` means that nothing of it was applied.
+    /// Applies everything in the batch durably. An `Err` means that nothing of it was applied, except that
+    /// a store of several files may have applied records of older events; handed in again they are stale.
+    /// Dropping the future does not undo a commit under way.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
 
     /// What a starting engine must know. Also frees what older epochs held.
@@ -227,7 +230,8 @@ pub trait EventLog: Send + Sync + 'static {
     ) -> Result<(Vec<Unrecorded>, Option<EventSeq>), StoreError>;
 
     /// Pending rows of one subscription due at or before `now`, earliest due first, without those in
-    /// `held` (which are in flight already), and what is left beyond them.
+    /// `held` (which are in flight already), and what is left beyond both, due or not. May give fewer than
+    /// `limit` if their bodies are large. Commits that end during the call may be missed.
     async fn due(
         &self,
         subscription: SubscriptionNo,
@@ -236,8 +240,9 @@ pub trait EventLog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<(Vec<Waiting>, Backlog), StoreError>;
 
-    /// Ends at most `limit` pending rows of a subscription, oldest first, and says how many that was.
-    /// `held` ones are left to their attempt.
+    /// Ends at most `limit` pending rows of a subscription and says how many that was; 0 only if there are
+    /// no more. `held` ones are left to their attempt. For `EndReason::BacklogLimit` the oldest events go
+    /// first; where all rows are to end, the order is the store's.
     async fn end_pending(
         &self,
         subscription: SubscriptionNo,
@@ -247,6 +252,7 @@ pub trait EventLog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<usize, StoreError>;
 
+    /// Oldest first, with all targets (of a very large fan-out, the first ten thousand).
     async fn event_by_uuid(
         &self,
         scope: Scope,

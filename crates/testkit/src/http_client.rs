@@ -7,12 +7,18 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio_rustls::TlsConnector;
+
+use crate::certificates::Authority;
 
 /// One request at a time; clone nothing, make another one for more.
 pub struct HttpClient {
     address: SocketAddr,
+    tls: Option<TlsConnector>,
     connection: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
@@ -30,7 +36,12 @@ pub struct NoAnswer(pub String);
 
 impl HttpClient {
     pub fn to(address: SocketAddr) -> Self {
-        Self { address, connection: Mutex::new(None) }
+        Self { address, tls: None, connection: Mutex::new(None) }
+    }
+
+    /// Over TLS, to a server whose certificate this authority issued for its address.
+    pub fn over_tls(address: SocketAddr, authority: &Authority) -> Self {
+        Self { tls: Some(authority.connector()), ..Self::to(address) }
     }
 
     /// One attempt; a connection that was closed in the meantime is opened anew first.
@@ -65,10 +76,19 @@ impl HttpClient {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
         let stream = TcpStream::connect(self.address).await.map_err(no_answer)?;
         stream.set_nodelay(true).map_err(no_answer)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(no_answer)?;
-        tokio::spawn(connection);
-        Ok(sender)
+        let Some(tls) = &self.tls else { return speak(stream).await };
+        let name = ServerName::from(self.address.ip());
+        speak(tls.connect(name, stream).await.map_err(no_answer)?).await
     }
+}
+
+async fn speak<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, NoAnswer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(no_answer)?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 async fn reusable(kept: Option<SendRequest<Full<Bytes>>>) -> Option<SendRequest<Full<Bytes>>> {

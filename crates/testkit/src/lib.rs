@@ -4,6 +4,7 @@
 //! test waits for something that must come, it waits for a signal, with a generous deadline of real time
 //! (`patience`) that fails loudly and tells what was seen instead.
 
+pub mod certificates;
 pub mod clock;
 pub mod entropy;
 pub mod folder;

@@ -28,8 +28,8 @@ pub async fn run(options: &EventTypes) -> Result<(), Failure> {
 }
 
 fn pattern(record: &Value) -> String {
-    let several = record["patterns"].as_array().map(|patterns| patterns.iter().filter_map(Value::as_str));
-    several.map_or_else(|| member(record, "pattern"), |patterns| patterns.collect::<Vec<_>>().join(" "))
+    let paths = record["patterns"].as_array().into_iter().flatten().map(|pattern| member(pattern, "path"));
+    paths.collect::<Vec<_>>().join(" ")
 }
 
 fn parameters(record: &Value) -> String {

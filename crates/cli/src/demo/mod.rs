@@ -3,6 +3,7 @@
 //!
 //! Nothing here uses a private door of the server, so what the demo shows is what anybody gets.
 
+mod encore;
 mod receiver;
 mod stage;
 mod story;

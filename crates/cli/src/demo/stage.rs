@@ -7,12 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hookswitch_core::clock::{Handles, MonoTime};
+use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::signature::Signer;
 use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use url::form_urlencoded::Serializer;
 
+use super::encore;
 use super::receiver::{Arrival, Receiver};
 use super::story::{Cast, Scene, Story, Subscriber};
 use crate::connection::{Api, read_env_file};
@@ -67,6 +69,9 @@ impl Stage {
         let mut entry = json!({ "event": scene.event, "body": scene.body });
         if !scene.event.contains("/account/") {
             entry["accountId"] = self.story.account.clone().into();
+        }
+        if let Some(member) = &scene.recipients {
+            entry["recipients"] = json!([member]);
         }
         let before = self.handles.monotonic();
         let answer = post(&self.publisher, "/hookswitch/v1/events", &entry).await?;
@@ -135,7 +140,11 @@ async fn story(settings: &Settings, user: &Api, handles: &Handles) -> Result<Sto
         colleague.ok_or_else(|| Failure::Failed("the demo account has one user only".to_owned()))?;
     let (account, now) = (settings.get("RC_ACCOUNT_ID")?, handles.now().iso8601());
     let cast = Cast { account, me, colleague: &colleague, now: &now };
-    Story::with(&cast).ok_or_else(|| Failure::Failed("the story cannot be read".to_owned()))
+    let unreadable = || Failure::Failed("the story cannot be read".to_owned());
+    let mut story = Story::with(&cast).ok_or_else(unreadable)?;
+    let (account, me) = (account.parse().map_err(|_| unreadable())?, me.parse().map_err(|_| unreadable())?);
+    encore::append(&mut story, AccountId(account), ExtensionId(me));
+    Ok(story)
 }
 
 /// Subscriptions of a demo that was killed: their receiver is gone.

@@ -23,6 +23,8 @@ pub struct Scene {
     pub says: String,
     pub event: String,
     pub body: Value,
+    /// An extension, where the event is for its members only.
+    pub recipients: Option<String>,
     /// Names of the subscriptions that must get it, and no others.
     pub heard_by: Vec<String>,
 }
@@ -65,7 +67,7 @@ fn scene(told: &mut Value) -> Option<Scene> {
     let names = told["for"].as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
     let heard_by = names.collect::<Option<_>>()?;
     let body = told["body"].take();
-    Some(Scene { says: text(told, "says")?, event: text(told, "event")?, body, heard_by })
+    Some(Scene { says: text(told, "says")?, event: text(told, "event")?, body, recipients: None, heard_by })
 }
 
 fn text(told: &Value, name: &str) -> Option<String> {
@@ -77,22 +79,28 @@ mod tests {
     use std::collections::BTreeSet;
 
     use hookswitch_core::catalogue::{Catalogue, Scope};
+    use hookswitch_core::id::{AccountId, ExtensionId};
+    use hookswitch_core::subscription::Door;
 
+    use super::super::encore;
     use super::*;
 
     fn story() -> Story {
-        Story::with(&Cast { account: "1", me: "2", colleague: "3", now: "2026-01-01T00:00:00.000Z" })
-            .expect("well-formed")
+        let cast = Cast { account: "1", me: "2", colleague: "3", now: "2026-01-01T00:00:00.000Z" };
+        let mut story = Story::with(&cast).expect("well-formed");
+        encore::append(&mut story, AccountId(1), ExtensionId(2));
+        story
     }
 
     #[test]
-    fn every_event_type_that_can_be_published_has_its_scene() {
+    fn every_event_type_that_a_subscription_can_hear_of_has_its_scene() {
         let catalogue = Catalogue::built_in();
-        let own = |entry: &hookswitch_core::catalogue::Entry| {
+        let by_server = |entry: &hookswitch_core::catalogue::Entry| {
             entry.forms.iter().all(|form| catalogue.form(*form).scope == Scope::Reminder)
         };
-        let all: BTreeSet<_> =
-            catalogue.entries().filter(|(_, entry)| !own(entry)).map(|(_, entry)| &*entry.name).collect();
+        let heard_of =
+            catalogue.entries().filter(|(_, entry)| entry.door != Door::Conference && !by_server(entry));
+        let all: BTreeSet<_> = heard_of.map(|(_, entry)| &*entry.name).collect();
         let resolve = |scene: &Scene| catalogue.resolve(&scene.event).expect("an event type").entry;
         let scenes = story().scenes;
         let played: BTreeSet<_> = scenes.iter().map(|scene| &*catalogue.entry(resolve(scene)).name).collect();

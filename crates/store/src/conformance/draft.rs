@@ -15,19 +15,19 @@ use crate::log::{
     Acceptance, Batch, Committed, EventLog, HistoryQuery, Matched, NewEvent, Park, Record, Scope, Waiting,
 };
 
-pub(super) const NOW: WallTime = WallTime(1_767_603_600_000);
-pub(super) const ACCOUNT: AccountId = AccountId(400_131_000);
-pub(super) const PATH: &str = "/restapi/v1.0/account/400131000/extension/400132000/presence";
+pub(crate) const NOW: WallTime = WallTime(1_767_603_600_000);
+pub(crate) const ACCOUNT: AccountId = AccountId(400_131_000);
+pub(crate) const PATH: &str = "/restapi/v1.0/account/400131000/extension/400132000/presence";
 
-pub(super) fn after(seconds: i64) -> WallTime {
+pub(crate) fn after(seconds: i64) -> WallTime {
     WallTime(NOW.0 + seconds * 1000)
 }
 
-pub(super) fn uuid(number: u64) -> Uuid {
+pub(crate) fn uuid(number: u64) -> Uuid {
     Uuid::from_u64_pair(0x0190_0000_0000_7000, number)
 }
 
-pub(super) fn matched(subscription: i64) -> Matched {
+pub(crate) fn matched(subscription: i64) -> Matched {
     Matched {
         subscription: SubscriptionNo(subscription),
         filter: FilterNo(subscription * 10),
@@ -36,7 +36,7 @@ pub(super) fn matched(subscription: i64) -> Matched {
 }
 
 /// An event whose uuid is ours, for these subscriptions.
-pub(super) fn event(number: u64, subscriptions: &[i64]) -> NewEvent {
+pub(crate) fn event(number: u64, subscriptions: &[i64]) -> NewEvent {
     NewEvent {
         event: Event {
             uuid: uuid(number),
@@ -56,54 +56,54 @@ pub(super) fn event(number: u64, subscriptions: &[i64]) -> NewEvent {
 }
 
 /// The same with a uuid that the publisher chose.
-pub(super) fn published(number: u64, subscriptions: &[i64]) -> NewEvent {
+pub(crate) fn published(number: u64, subscriptions: &[i64]) -> NewEvent {
     NewEvent { uuid_is_publishers: true, ..event(number, subscriptions) }
 }
 
-pub(super) fn batch() -> Batch {
+pub(crate) fn batch() -> Batch {
     Batch { now: NOW, ..Batch::default() }
 }
 
-pub(super) fn requests(requests: Vec<Vec<NewEvent>>) -> Batch {
+pub(crate) fn requests(requests: Vec<Vec<NewEvent>>) -> Batch {
     Batch { requests: requests.into_iter().map(Arc::new).collect(), ..batch() }
 }
 
-pub(super) fn records(records: Vec<Record>) -> Batch {
+pub(crate) fn records(records: Vec<Record>) -> Batch {
     Batch { records, ..batch() }
 }
 
-pub(super) fn parks(parks: Vec<Park>) -> Batch {
+pub(crate) fn parks(parks: Vec<Park>) -> Batch {
     Batch { parks, ..batch() }
 }
 
-pub(super) async fn commit(log: &dyn EventLog, batch: Batch) -> Committed {
+pub(crate) async fn commit(log: &dyn EventLog, batch: Batch) -> Committed {
     log.commit(batch).await.expect("nothing stands in the way of the commit")
 }
 
 /// Commits events, one request each, and returns their numbers.
-pub(super) async fn accept(log: &dyn EventLog, events: Vec<NewEvent>) -> Vec<EventSeq> {
+pub(crate) async fn accept(log: &dyn EventLog, events: Vec<NewEvent>) -> Vec<EventSeq> {
     let committed = commit(log, requests(events.into_iter().map(|event| vec![event]).collect())).await;
     let answers = committed.requests.into_iter().map(|answer| answer.expect("the event is accepted"));
     answers.flatten().map(stored).collect()
 }
 
-pub(super) fn stored(acceptance: Acceptance) -> EventSeq {
+pub(crate) fn stored(acceptance: Acceptance) -> EventSeq {
     match acceptance {
         Acceptance::Stored(seq) => seq,
         Acceptance::Duplicate => panic!("the event is new"),
     }
 }
 
-pub(super) fn key(event: EventSeq, subscription: i64) -> DeliveryKey {
+pub(crate) fn key(event: EventSeq, subscription: i64) -> DeliveryKey {
     DeliveryKey { event, subscription: SubscriptionNo(subscription), ordinal: 0 }
 }
 
-pub(super) fn park(key: DeliveryKey, due: WallTime) -> Park {
+pub(crate) fn park(key: DeliveryKey, due: WallTime) -> Park {
     Park { key, matched: matched(key.subscription.0), due }
 }
 
 /// What the transport says of a success.
-pub(super) fn success(number: u32, at: WallTime) -> Attempt {
+pub(crate) fn success(number: u32, at: WallTime) -> Attempt {
     Attempt {
         number,
         at,
@@ -118,7 +118,7 @@ pub(super) fn success(number: u32, at: WallTime) -> Attempt {
     }
 }
 
-pub(super) fn failure(number: u32, at: WallTime) -> Attempt {
+pub(crate) fn failure(number: u32, at: WallTime) -> Attempt {
     let mut attempt = success(number, at);
     attempt.report.outcome = Outcome::Retry { hint: Some(Duration::from_secs(30)) };
     attempt.report.status = Some(503);
@@ -128,7 +128,7 @@ pub(super) fn failure(number: u32, at: WallTime) -> Attempt {
 }
 
 /// Delivered at `NOW`, by the attempt after `before` others.
-pub(super) fn delivered(key: DeliveryKey, before: u32) -> Record {
+pub(crate) fn delivered(key: DeliveryKey, before: u32) -> Record {
     Record {
         key,
         matched: matched(key.subscription.0),
@@ -141,7 +141,7 @@ pub(super) fn delivered(key: DeliveryKey, before: u32) -> Record {
 }
 
 /// Failed, to be tried again at `due`.
-pub(super) fn failed(key: DeliveryKey, before: u32, due: WallTime) -> Record {
+pub(crate) fn failed(key: DeliveryKey, before: u32, due: WallTime) -> Record {
     Record {
         step: before + 1,
         state: DeliveryState::Pending { due },
@@ -151,28 +151,28 @@ pub(super) fn failed(key: DeliveryKey, before: u32, due: WallTime) -> Record {
 }
 
 /// Ends without an attempt.
-pub(super) fn ended(key: DeliveryKey, before: u32, state: DeliveryState) -> Record {
+pub(crate) fn ended(key: DeliveryKey, before: u32, state: DeliveryState) -> Record {
     Record { attempts: before, step: before, state, attempt: None, ..delivered(key, before) }
 }
 
-pub(super) async fn state(log: &dyn EventLog, key: DeliveryKey) -> DeliveryState {
+pub(crate) async fn state(log: &dyn EventLog, key: DeliveryKey) -> DeliveryState {
     let found = log.delivery(Scope::Operator, key).await.expect("the log can be read");
     found.expect("the delivery is known").0.state
 }
 
 /// All that is due for a subscription, with nothing held, as keys.
-pub(super) async fn due(log: &dyn EventLog, subscription: i64, now: WallTime) -> Vec<DeliveryKey> {
+pub(crate) async fn due(log: &dyn EventLog, subscription: i64, now: WallTime) -> Vec<DeliveryKey> {
     let found =
         log.due(SubscriptionNo(subscription), now, Vec::new(), 1000).await.expect("the log can be read");
     keys(&found.0)
 }
 
-pub(super) fn keys(waiting: &[Waiting]) -> Vec<DeliveryKey> {
+pub(crate) fn keys(waiting: &[Waiting]) -> Vec<DeliveryKey> {
     waiting.iter().map(|waiting| waiting.key).collect()
 }
 
 /// Everything, for whoever may see everything.
-pub(super) fn all() -> HistoryQuery {
+pub(crate) fn all() -> HistoryQuery {
     HistoryQuery {
         scope: Scope::Operator,
         subscription: None,

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a suite of tests: here an unwrap is an assertion")]
 
 pub mod acceptance;
-mod draft;
+pub(crate) mod draft;
 pub mod history;
 pub mod model;
 pub mod records;
@@ -55,6 +55,7 @@ macro_rules! event_log_suite {
             };
             records::{
                 the_first_outcome_makes_the_row_and_the_same_again_is_stale,
+                a_stale_record_among_many_stops_no_other,
                 a_record_that_expects_other_attempts_is_stale,
                 a_record_of_an_event_that_never_was_is_stale,
                 terminal_deliveries_never_change,
@@ -67,6 +68,7 @@ macro_rules! event_log_suite {
                 held_deliveries_are_neither_given_nor_counted,
                 targets_without_room_wait_from_acceptance_on,
                 a_park_leaves_a_row_that_is_there_alone,
+                many_may_be_parked_at_once_whatever_is_there_already,
                 ends_come_in_slices_and_spare_what_is_held,
                 the_backlog_limit_ends_the_oldest_first,
                 retries_of_old_events_go_on_beside_new_ones,

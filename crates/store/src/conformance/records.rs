@@ -30,6 +30,38 @@ pub async fn the_first_outcome_makes_the_row_and_the_same_again_is_stale(subject
     assert_eq!(commit(&*log, twice).await.stale_records, [key(next, 1)]);
 }
 
+pub async fn a_stale_record_among_many_stops_no_other(subject: &mut dyn Subject) {
+    let log = subject.open().await;
+    let seqs = accept(&*log, (0..60).map(|number| event(number, &[1])).collect()).await;
+    let keys: Vec<_> = seqs.iter().map(|seq| key(*seq, 1)).collect();
+    let at = |places: &[usize]| places.iter().map(|place| keys[*place]).collect::<Vec<_>>();
+    let (done, parked, failing) = (at(&[0, 17, 18, 33, 59]), at(&[5, 19, 40]), at(&[16, 21]));
+    commit(&*log, records(done.iter().map(|key| delivered(*key, 0)).collect())).await;
+    commit(&*log, parks(parked.iter().map(|key| park(*key, after(1))).collect())).await;
+    commit(&*log, records(failing.iter().map(|key| failed(*key, 0, after(1))).collect())).await;
+    // All at once, and two of them twice.
+    let mut all: Vec<_> = keys.iter().map(|key| delivered(*key, 0)).collect();
+    all.push(delivered(keys[1], 0));
+    all.insert(30, delivered(keys[29], 0));
+    let mut stale = commit(&*log, records(all)).await.stale_records;
+    let mut expected: Vec<_> = done.iter().chain(&failing).chain(&[keys[1], keys[29]]).copied().collect();
+    stale.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(stale, expected);
+    for key in &keys {
+        let is_failing = failing.contains(key);
+        let expected = if is_failing {
+            DeliveryState::Pending { due: after(1) }
+        } else {
+            DeliveryState::Delivered { at: NOW }
+        };
+        assert_eq!(state(&*log, *key).await, expected, "{key}");
+    }
+    assert_eq!(due(&*log, 1, after(1)).await, failing);
+    let (_, left) = log.due(keys[0].subscription, NOW, vec![], 0).await.unwrap();
+    assert_eq!(left.deliveries, 2);
+}
+
 pub async fn a_record_that_expects_other_attempts_is_stale(subject: &mut dyn Subject) {
     let log = subject.open().await;
     let seq = accept(&*log, vec![event(1, &[1])]).await[0];

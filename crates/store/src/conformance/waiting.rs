@@ -91,6 +91,19 @@ pub async fn a_park_leaves_a_row_that_is_there_alone(subject: &mut dyn Subject) 
     assert_eq!(left.deliveries, 9);
 }
 
+pub async fn many_may_be_parked_at_once_whatever_is_there_already(subject: &mut dyn Subject) {
+    let log = subject.open().await;
+    let seqs = accept(&*log, (0..60).map(|number| event(number, &[1, 2])).collect()).await;
+    let some = [3, 16, 17, 44].map(|place| key(seqs[place], 1));
+    commit(&*log, parks(some.iter().map(|key| park(*key, after(5))).collect())).await;
+    let many = seqs.iter().flat_map(|seq| [park(key(*seq, 1), after(1)), park(key(*seq, 2), after(2))]);
+    commit(&*log, parks(many.collect())).await;
+    let (first, left) = log.due(ONE, after(1), vec![], 100).await.unwrap();
+    assert_eq!((first.len(), left), (56, Backlog { deliveries: 4, earliest_due: Some(after(5)) }));
+    assert_eq!(due(&*log, 1, after(5)).await[56..], some);
+    assert_eq!(due(&*log, 2, after(2)).await, seqs.iter().map(|seq| key(*seq, 2)).collect::<Vec<_>>());
+}
+
 pub async fn ends_come_in_slices_and_spare_what_is_held(subject: &mut dyn Subject) {
     let log = subject.open().await;
     let waits = waiting(&*log, [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]).await;

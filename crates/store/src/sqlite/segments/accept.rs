@@ -13,12 +13,13 @@ use hookswitch_core::id::{AccountId, DeliveryKey, EventSeq};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use super::fan_out::leave_half_dispatched;
 use super::fault::Fault;
 use super::pack;
-use super::record::{WaitingRows, leave_half_dispatched};
+use super::record;
 use super::segment::Deltas;
 use crate::StoreError;
-use crate::log::{AcceptError, Acceptance, NewEvent};
+use crate::log::{AcceptError, Acceptance, Matched, NewEvent, Park};
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -170,10 +171,11 @@ fn wait(
     if new.parked.is_empty() {
         return Ok(());
     }
-    let mut rows = WaitingRows::new(connection)?;
-    for matched in new.parked.iter().filter_map(|index| new.matched.get(usize::from(*index))) {
-        let key = DeliveryKey { event: seq, subscription: matched.subscription, ordinal: 0 };
-        rows.insert(key, *matched, now, pending)?;
-    }
-    Ok(())
+    let targets = new.parked.iter().filter_map(|index| new.matched.get(usize::from(*index)));
+    let park = |target: &Matched| Park {
+        key: DeliveryKey { event: seq, subscription: target.subscription, ordinal: 0 },
+        matched: *target,
+        due: now,
+    };
+    record::wait(connection, &targets.map(park).collect::<Vec<_>>(), pending)
 }

@@ -1,7 +1,8 @@
 //! The embedded event log: segment files of 256 MiB or an hour, one writer, readers apart.
 //!
 //! - `open`, `schema`, `segment`, `current`: the files, and what memory keeps about them;
-//! - `writer`, with `accept`, `record`, `uuids`: one batch, one transaction;
+//! - `writer`, with `accept`, `record`, `fan_out`, `insert`, `uuids`: one batch, one transaction; `worker`
+//!   says on which thread;
 //! - `block`, `filter`, `pack`, `rows`: how things look on disk;
 //! - `waiting`, `recovery`, `lookup`, `history`: reading, through `readers`.
 //!
@@ -11,9 +12,11 @@
 mod accept;
 mod block;
 mod current;
+mod fan_out;
 mod fault;
 mod filter;
 mod history;
+mod insert;
 mod lookup;
 mod open;
 mod options;

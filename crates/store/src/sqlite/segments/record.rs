@@ -2,15 +2,19 @@
 //!
 //! Everything here runs inside a transaction of the writer and touches one segment.
 
+use std::borrow::Borrow;
+
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::delivery::{Attempt, DeliveryState};
-use hookswitch_core::id::{DeliveryKey, EventSeq, SubscriptionNo};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use hookswitch_core::id::{DeliveryKey, SubscriptionNo};
+use rusqlite::{CachedStatement, Connection, params};
 
+use super::fan_out;
 use super::fault::Fault;
+use super::insert::{self, Inserts, inserts};
 use super::rows::{self, fits_delivery_row, latency_column, outcome_columns, state_columns, trigger_column};
 use super::segment::Deltas;
-use crate::log::{Extension, Matched, Park, Record};
+use crate::log::{Extension, Park, Record};
 
 /// What a batch has for one segment.
 #[derive(Debug, Default)]
@@ -36,19 +40,13 @@ pub(super) struct Written {
 pub(super) fn write(connection: &Connection, part: &Part<'_>, now: WallTime) -> Result<Written, Fault> {
     let mut written = Written::default();
     for extension in &part.extensions {
-        extend(connection, extension, now, &mut written.pending)?;
+        fan_out::extend(connection, extension, now, &mut written.pending)?;
     }
     if !part.records.is_empty() {
-        let mut recorder = Recorder::new(connection)?;
-        for record in &part.records {
-            recorder.apply(record, &mut written)?;
-        }
+        Recorder::new(connection)?.apply_all(&part.records, &mut written)?;
     }
     if !part.parks.is_empty() {
-        let mut waiting = WaitingRows::new(connection)?;
-        for park in &part.parks {
-            waiting.insert(park.key, park.matched, park.due, &mut written.pending)?;
-        }
+        wait(connection, &part.parks, &mut written.pending)?;
     }
     Ok(written)
 }
@@ -95,6 +93,26 @@ impl<'c> Recorder<'c> {
             insert: connection.prepare_cached(insert)?,
             update: connection.prepare_cached(update)?,
         })
+    }
+
+    /// In order; runs of first-try successes, most of a good day's records, are written together.
+    fn apply_all(&mut self, records: &[&Record], written: &mut Written) -> Result<(), Fault> {
+        const TOGETHER: Inserts = inserts!(
+            "INSERT INTO delivery
+                (seq, sub, n, filter, shape, moment, attempts, step, at, status, latency, state, trigger)",
+            "(?,?,?,?,?,?,?,?,?,?,?,1,0)"
+        );
+        let connection = self.connection;
+        for run in records.chunk_by(|one, next| is_plain(one) == is_plain(next)) {
+            if !is_plain(run[0]) {
+                run.iter().try_for_each(|record| self.apply(record, written))?;
+                continue;
+            }
+            insert::rows(connection, &TOGETHER, run, plain_values, |record, done| {
+                if done { Ok(()) } else { self.apply(record, written) }
+            })?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, record: &Record, written: &mut Written) -> Result<(), Fault> {
@@ -191,6 +209,24 @@ impl<'c> Recorder<'c> {
     }
 }
 
+/// A success of the first attempt that needs no row of its own.
+fn is_plain(record: &Record) -> bool {
+    record.attempts_before == 0
+        && matches!(record.state, DeliveryState::Delivered { .. })
+        && record.attempt.as_ref().is_some_and(|attempt| fits_delivery_row(attempt, record.attempts))
+}
+
+fn plain_values(record: &&Record) -> [Option<i64>; 11] {
+    let (key, matched) = (&record.key, &record.matched);
+    let (_, moment, _) = state_columns(record.state);
+    let (at, status, latency) = own_attempt(record);
+    let row =
+        [key.event.0, key.subscription.0, key.ordinal.into(), matched.filter.0, matched.shape.into(), moment];
+    let [event, subscription, n, filter, shape, moment] = row.map(Some);
+    let (attempts, step) = (Some(record.attempts.into()), Some(record.step.into()));
+    [event, subscription, n, filter, shape, moment, attempts, step, at, status.map(i64::from), latency]
+}
+
 /// Time, status and latency of an attempt that the delivery's row can hold.
 fn own_attempt(record: &Record) -> (Option<i64>, Option<u16>, Option<i64>) {
     match &record.attempt {
@@ -201,84 +237,30 @@ fn own_attempt(record: &Record) -> (Option<i64>, Option<u16>, Option<i64>) {
     }
 }
 
-/// Rows for deliveries that have to wait. One that is there already stays as it is.
-pub(super) struct WaitingRows<'c> {
-    insert: CachedStatement<'c>,
-}
-
-impl<'c> WaitingRows<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
-        let sql = "INSERT INTO delivery (seq, sub, n, filter, shape, state, moment, attempts, step, trigger)
-            VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, 0) ON CONFLICT DO NOTHING";
-        Ok(Self { insert: connection.prepare_cached(sql)? })
-    }
-
-    /// Whether there was none yet.
-    pub(super) fn insert(
-        &mut self,
-        key: DeliveryKey,
-        matched: Matched,
-        due: WallTime,
-        pending: &mut Deltas,
-    ) -> Result<bool, Fault> {
-        let changed = self.insert.execute(params![
-            key.event.0,
-            key.subscription.0,
-            key.ordinal,
-            matched.filter.0,
-            matched.shape,
-            due.0,
-        ])?;
-        if changed == 1 {
-            *pending.entry(key.subscription).or_default() += 1;
-        }
-        Ok(changed == 1)
-    }
-}
-
-/// One more slice of a fan-out. A slice that comes again after the fan-out is complete changes nothing.
-fn extend(
+/// Writes rows for deliveries that have to wait. One that is there already stays as it is.
+pub(super) fn wait<P: Borrow<Park>>(
     connection: &Connection,
-    extension: &Extension,
-    now: WallTime,
+    parks: &[P],
     pending: &mut Deltas,
 ) -> Result<(), Fault> {
-    let seq = extension.event;
-    let known = "SELECT 1 FROM half_dispatched WHERE seq = ?";
-    if connection.prepare_cached(known)?.query_row([seq.0], |_| Ok(())).optional()?.is_none() {
-        return Ok(());
-    }
-    let mut waiting = WaitingRows::new(connection)?;
-    for matched in &extension.matched {
-        let key = DeliveryKey { event: seq, subscription: matched.subscription, ordinal: 0 };
-        waiting.insert(key, *matched, now, pending)?;
-    }
-    let numbers = || extension.matched.iter().map(|matched| matched.subscription.0);
-    if let (Some(first), Some(last)) = (numbers().min(), numbers().max()) {
-        let sql = "INSERT INTO slice (seq, first_sub, last_sub) VALUES (?, ?, ?)
-            ON CONFLICT DO UPDATE SET last_sub = max(last_sub, excluded.last_sub)";
-        connection.prepare_cached(sql)?.execute([seq.0, first, last])?;
-    }
-    match extension.matched.last() {
-        _ if extension.complete => {
-            connection.prepare_cached("DELETE FROM half_dispatched WHERE seq = ?")?.execute([seq.0])?;
+    const TOGETHER: Inserts = inserts!(
+        "INSERT INTO delivery (seq, sub, n, filter, shape, moment, state, attempts, step, trigger)",
+        "(?,?,?,?,?,?,0,0,0,0)"
+    );
+    let single = "INSERT INTO delivery (seq, sub, n, filter, shape, moment, state, attempts, step, trigger)
+        VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+    let mut single = connection.prepare_cached(single)?;
+    let values = |park: &P| {
+        let Park { key, matched, due } = park.borrow();
+        let (event, subscription) = (key.event.0, key.subscription.0);
+        [event, subscription, key.ordinal.into(), matched.filter.0, matched.shape.into(), due.0].map(Some)
+    };
+    insert::rows(connection, &TOGETHER, parks, values, |park, written| {
+        if written || single.execute(values(park))? == 1 {
+            *pending.entry(park.borrow().key.subscription).or_default() += 1;
         }
-        Some(last) => leave_half_dispatched(connection, seq, last.subscription)?,
-        None => {}
-    }
-    Ok(())
-}
-
-/// Notes that more targets of an event are to come after this one.
-pub(super) fn leave_half_dispatched(
-    connection: &Connection,
-    seq: EventSeq,
-    last: SubscriptionNo,
-) -> Result<(), Fault> {
-    let sql =
-        "INSERT INTO half_dispatched (seq, last_sub) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET last_sub = ?2";
-    connection.prepare_cached(sql)?.execute([seq.0, last.0])?;
-    Ok(())
+        Ok(())
+    })
 }
 
 /// How many rows of each subscription wait in this file, and when the first of them is due.

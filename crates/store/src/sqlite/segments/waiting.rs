@@ -45,26 +45,53 @@ pub(super) fn due(
             let found = earliest(connection, subscription, &held_keys, limit.saturating_add(1))?;
             Ok((found, count_held(connection, segment, held)?))
         })?;
-        candidates.extend(found.into_iter().map(|candidate| (candidate, segment)));
+        candidates.extend(found.into_iter().map(|candidate| (candidate, &**segment)));
         held_waiting += held_here;
     }
     candidates.sort_by_key(|(candidate, _)| *candidate);
-    let (mut waiting, mut bytes, mut left_from) = (Vec::new(), 0, None);
-    for ((due, event, ordinal), segment) in candidates {
-        if due > now || waiting.len() == limit || bytes > BODIES {
-            left_from = Some(due);
-            break;
-        }
-        let key = DeliveryKey { event, subscription, ordinal };
-        // It may have ended since: then it is nobody's business here.
-        if let Some(found) = shared.readers.read(segment, |connection| read(connection, key))? {
-            bytes += found.event.event.body.len();
-            waiting.push(found);
-        }
+    let chosen = candidates.iter().take(limit).take_while(|((due, ..), _)| *due <= now).count();
+    let mut given = Given { waiting: Vec::with_capacity(chosen), bytes: 0, passed: 0 };
+    for run in candidates[..chosen].chunk_by(|(_, one), (_, next)| one.first == next.first) {
+        let keys = run.iter().map(|((_, event, ordinal), _)| DeliveryKey {
+            event: *event,
+            subscription,
+            ordinal: *ordinal,
+        });
+        shared.readers.read(run[0].1, |connection| given.take(connection, keys))?;
     }
-    let left = counted.saturating_sub(held_waiting + waiting.len() as u64);
-    let deliveries = if left_from.is_some() { left.max(1) } else { 0 };
-    Ok((waiting, Backlog { deliveries, earliest_due: left_from }))
+    let left = counted.saturating_sub(held_waiting + given.waiting.len() as u64);
+    let earliest_due = candidates.get(given.passed).map(|((due, ..), _)| *due);
+    let deliveries = if earliest_due.is_some() { left.max(1) } else { 0 };
+    Ok((given.waiting, Backlog { deliveries, earliest_due }))
+}
+
+/// What is given out, until there are enough bytes of it.
+struct Given {
+    waiting: Vec<Waiting>,
+    bytes: usize,
+    /// Candidates that were looked at.
+    passed: usize,
+}
+
+impl Given {
+    fn take(
+        &mut self,
+        connection: &Connection,
+        keys: impl Iterator<Item = DeliveryKey>,
+    ) -> Result<(), Fault> {
+        for key in keys {
+            if self.bytes >= BODIES {
+                break;
+            }
+            self.passed += 1;
+            // It may have ended since it was found: then it is nobody's business here.
+            if let Some(found) = read(connection, key)? {
+                self.bytes += found.event.event.body.len();
+                self.waiting.push(found);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn earliest(

@@ -111,6 +111,11 @@ impl Writer {
         self.current.watermark
     }
 
+    #[cfg(test)]
+    pub(super) fn current_connection(&self) -> &Connection {
+        &self.current.connection
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         match &self.broken {
             None => Ok(()),

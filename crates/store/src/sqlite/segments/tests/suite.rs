@@ -10,13 +10,13 @@ use crate::conformance::Subject;
 use crate::log::EventLog;
 use crate::sqlite::segments::{LogOptions, WriterMode};
 
-struct InFolder {
+pub(super) struct InFolder {
     place: TempFolder,
     options: LogOptions,
 }
 
 impl InFolder {
-    fn new(options: LogOptions) -> Self {
+    pub(super) fn new(options: LogOptions) -> Self {
         Self { place: TempFolder::new(), options }
     }
 }
