@@ -134,24 +134,6 @@ impl Chat {
     }
 }
 
-/// Who is in a chat, for those who deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Members {
-    /// All of the account, whoever that is at the time.
-    Everyone,
-    Those(Vec<ExtensionId>),
-}
-
-impl Members {
-    /// As an event's recipients: none named means the whole account.
-    pub fn into_recipients(self) -> Option<Vec<ExtensionId>> {
-        match self {
-            Self::Everyone => None,
-            Self::Those(members) => Some(members),
-        }
-    }
-}
-
 named!(PostKind { TextMessage, PersonJoined, PersonsAdded, PersonsRemoved, Card });
 
 named!(MentionKind { Person, Team, File, Link, Event, Task, Note, Card });
@@ -163,6 +145,7 @@ pub struct Mention {
     #[serde(rename = "type")]
     pub kind: MentionKind,
     /// `None` if the author cannot see what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 

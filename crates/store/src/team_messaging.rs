@@ -21,7 +21,7 @@
 
 use async_trait::async_trait;
 use hookswitch_core::chat::{
-    Asker, Chat, ChatKind, Content, Hook, HookAddresses, HookStatus, Members, Post, PostedCard,
+    Asker, Chat, ChatKind, Content, Hook, HookAddresses, HookStatus, Post, PostedCard,
 };
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::{AccountId, CardId, ChatId, ExtensionId, HookNo, PostId};
@@ -154,8 +154,8 @@ pub struct WaitingEvent {
     pub timestamp: WallTime,
     /// Compact JSON.
     pub body: String,
-    /// `None`: the whole account.
-    pub recipients: Option<Vec<ExtensionId>>,
+    /// Never none: an event of team messaging without recipients is for nobody.
+    pub recipients: Vec<ExtensionId>,
 }
 
 #[async_trait]
@@ -250,8 +250,12 @@ pub trait TeamMessaging: Send + Sync + 'static {
     async fn set_archived(&self, asker: Asker, team: ChatId, archived: bool, now: WallTime)
     -> Answer<Effect>;
 
-    /// Who an event about this chat is for (D24); `None` if we do not hold it.
-    async fn members_of(&self, account: AccountId, chat: ChatId) -> Result<Option<Members>, StoreError>;
+    /// Who an event about this chat is for (D24), ascending; `None` if we do not hold it.
+    async fn members_of(
+        &self,
+        account: AccountId,
+        chat: ChatId,
+    ) -> Result<Option<Vec<ExtensionId>>, StoreError>;
 
     // Posts and cards.
 

@@ -11,9 +11,7 @@ use crate::limits::EVENT_BODY_BYTES;
 
 pub const POSTS: &str = "/team-messaging/v1/posts";
 pub const CHATS: &str = "/team-messaging/v1/chats";
-/// Subscribed to for teams alone; their events are published under this name too.
-pub const TEAMS: &str = "/restapi/v1.0/glip/teams";
-pub const WEBHOOKS: &str = "/restapi/v1.0/glip/webhooks";
+pub const WEBHOOKS: &str = "/team-messaging/v1/webhooks";
 
 /// A change, as it is told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -235,7 +233,7 @@ mod tests {
         let mention = Mention { id: "7".into(), kind: MentionKind::Person, name: None };
         let post = Post { mentions: Some(vec![mention]), added: Some(vec![ExtensionId(8)]), ..post() };
         let body = body(Happening::PostAdded(&post));
-        assert_eq!(body["mentions"], json!([{ "id": "7", "type": "Person", "name": null }]));
+        assert_eq!(body["mentions"], json!([{ "id": "7", "type": "Person" }]));
         assert_eq!(body["addedPersonIds"], json!(["8"]));
     }
 
@@ -279,7 +277,7 @@ mod tests {
         let updated =
             Happening::WebhookUpdated { hook: &hook, before: HookStatus::Active, addresses: &addresses };
         assert_eq!(body(updated), expected);
-        assert_eq!(updated.event_name(), "/restapi/v1.0/glip/webhooks");
+        assert_eq!(updated.event_name(), "/team-messaging/v1/webhooks");
         let created = body(Happening::WebhookCreated(&hook, &addresses));
         assert_eq!((&created["eventType"], created.get("before")), (&json!("WebhookCreated"), None));
         assert!(!format!("{hook:?}").contains("3053f6cf"), "the id is a secret");

@@ -100,8 +100,8 @@ CREATE TABLE messaging_events (
   name TEXT NOT NULL,
   occurred_at INTEGER NOT NULL,
   body TEXT NOT NULL,
-  -- A list of ids as JSON; none: the whole account.
-  recipients TEXT
+  -- A list of ids as JSON.
+  recipients TEXT NOT NULL
 ) STRICT;
 CREATE INDEX messaging_events_by_account ON messaging_events (account);
 

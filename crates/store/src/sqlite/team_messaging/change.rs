@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use hookswitch_core::chat::happening::{Happening, TEAMS};
-use hookswitch_core::chat::{Chat, ChatKind};
+use hookswitch_core::chat::Chat;
+use hookswitch_core::chat::happening::Happening;
 use hookswitch_core::clock::{Entropy, WallTime};
-use hookswitch_core::id::{AccountId, ExtensionId};
+use hookswitch_core::id::ExtensionId;
 use hookswitch_core::limits::MESSAGING_EVENTS_WAITING;
 use hookswitch_core::vault::{NONCE_BYTES, Vault, VaultError};
 use rusqlite::{Connection, params};
@@ -53,42 +53,30 @@ impl Change<'_> {
 
     /// Tells all in the chat, its members being read.
     pub(super) fn tell_members(&self, chat: &Chat, happening: Happening<'_>) -> Result<(), StoreError> {
-        let everyone = chat.kind == ChatKind::Everyone;
-        self.tell(chat, happening, (!everyone).then_some(chat.members.as_slice()))
+        self.tell(chat, happening, &chat.members)
     }
 
-    /// Tells these people; all of the account if none are named.
     pub(super) fn tell(
         &self,
         chat: &Chat,
         happening: Happening<'_>,
-        recipients: Option<&[ExtensionId]>,
+        recipients: &[ExtensionId],
     ) -> Result<(), StoreError> {
-        if recipients.is_some_and(<[ExtensionId]>::is_empty) {
+        if recipients.is_empty() {
             return Ok(());
         }
-        let body = happening.body();
-        self.wait(chat.account, happening.event_name(), &body, recipients)?;
-        let of_the_chat_itself = happening.event_name() == hookswitch_core::chat::happening::CHATS;
-        if of_the_chat_itself && chat.kind.older_name() == ChatKind::Team.name() {
-            self.wait(chat.account, TEAMS, &body, recipients)?;
-        }
-        Ok(())
-    }
-
-    fn wait(
-        &self,
-        account: AccountId,
-        name: &str,
-        body: &str,
-        recipients: Option<&[ExtensionId]>,
-    ) -> Result<(), StoreError> {
-        let recipients = recipients.map(|recipients| rows::to_json(&recipients)).transpose()?;
         rows::execute(
             self.db,
             "INSERT INTO messaging_events (uuid, account, name, occurred_at, body, recipients)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![self.uuid().as_bytes(), rows::key(account.0), name, self.now.0, body, recipients],
+            params![
+                self.uuid().as_bytes(),
+                rows::key(chat.account.0),
+                happening.event_name(),
+                self.now.0,
+                happening.body(),
+                rows::to_json(&recipients)?
+            ],
         )?;
         Ok(())
     }

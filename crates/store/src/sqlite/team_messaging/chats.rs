@@ -1,6 +1,6 @@
 //! Reading chats, and the two that everybody has.
 
-use hookswitch_core::chat::{Asker, Chat, ChatKind, Members};
+use hookswitch_core::chat::{Asker, Chat, ChatKind};
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::{AccountId, ChatId, ExtensionId};
 use rusqlite::{Connection, params};
@@ -103,11 +103,8 @@ pub(super) fn members_of(
     db: &Connection,
     account: AccountId,
     chat: ChatId,
-) -> Result<Option<Members>, StoreError> {
-    Ok(standing(db, account, chat)?.map(|chat| match chat.kind {
-        ChatKind::Everyone => Members::Everyone,
-        _ => Members::Those(chat.members),
-    }))
+) -> Result<Option<Vec<ExtensionId>>, StoreError> {
+    Ok(standing(db, account, chat)?.map(|chat| chat.members))
 }
 
 /// Which chats a page is about.

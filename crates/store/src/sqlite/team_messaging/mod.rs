@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hookswitch_core::chat::{
-    Asker, Chat, ChatKind, Content, Hook, HookAddresses, HookStatus, Members, Post, PostedCard,
+    Asker, Chat, ChatKind, Content, Hook, HookAddresses, HookStatus, Post, PostedCard,
 };
 use hookswitch_core::clock::{Entropy, WallTime};
-use hookswitch_core::id::{AccountId, CardId, ChatId, HookNo, PostId};
+use hookswitch_core::id::{AccountId, CardId, ChatId, ExtensionId, HookNo, PostId};
 use hookswitch_core::vault::Vault;
 use serde_json::Value;
 
@@ -187,7 +187,11 @@ impl TeamMessaging for SqliteTeamMessaging {
         self.change(now, move |change| teams::set_archived(change, asker, team, archived)).await
     }
 
-    async fn members_of(&self, account: AccountId, chat: ChatId) -> Result<Option<Members>, StoreError> {
+    async fn members_of(
+        &self,
+        account: AccountId,
+        chat: ChatId,
+    ) -> Result<Option<Vec<ExtensionId>>, StoreError> {
         self.db.read(move |db| chats::members_of(db, account, chat)).await
     }
 

@@ -182,7 +182,7 @@ pub(super) fn join(change: &Change<'_>, asker: Asker, id: ChatId) -> Answer<Effe
 fn came(change: &Change<'_>, asker: Asker, id: ChatId, people: &[ExtensionId]) -> Result<Chat, StoreError> {
     touch(change, id)?;
     let team = present(change, asker, id)?;
-    change.tell(&team, Happening::GroupJoined(&team), Some(people))?;
+    change.tell(&team, Happening::GroupJoined(&team), people)?;
     Ok(team)
 }
 
@@ -224,7 +224,7 @@ fn gone(change: &Change<'_>, id: ChatId, asker: Asker, people: &[ExtensionId]) -
     }
     touch(change, id)?;
     let team = present(change, asker, id)?;
-    change.tell(&team, Happening::GroupLeft(&team), Some(people))?;
+    change.tell(&team, Happening::GroupLeft(&team), people)?;
     Ok(team)
 }
 
@@ -240,7 +240,7 @@ pub(super) fn delete(change: &Change<'_>, asker: Asker, id: ChatId, addresses: &
     rows::execute(change.db, "DELETE FROM favorite_chats WHERE chat = ?1", [key(id.0)])?;
     let left = team.members.clone();
     let team = Chat { members: Vec::new(), modified_at: change.now, ..team };
-    change.tell(&team, Happening::GroupLeft(&team), Some(&left))?;
+    change.tell(&team, Happening::GroupLeft(&team), &left)?;
     Ok(Ok(()))
 }
 

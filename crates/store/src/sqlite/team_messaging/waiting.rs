@@ -20,7 +20,7 @@ pub(super) fn oldest(db: &Connection, limit: usize) -> Result<Vec<WaitingEvent>,
             name: row.get(3)?,
             timestamp: WallTime(row.get(4)?),
             body: row.get(5)?,
-            recipients: rows::json::<Vec<ExtensionId>>(row, 6)?,
+            recipients: rows::json::<Vec<ExtensionId>>(row, 6)?.unwrap_or_default(),
         })
     })
 }

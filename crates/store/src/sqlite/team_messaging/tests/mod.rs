@@ -70,7 +70,7 @@ pub(super) struct Told {
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) body: Value,
-    pub(super) recipients: Option<Vec<ExtensionId>>,
+    pub(super) recipients: Vec<ExtensionId>,
 }
 
 pub(super) struct World {
@@ -126,17 +126,15 @@ impl World {
         told.collect()
     }
 
-    /// The same, as type and recipients, without what repeats chat events for teams alone.
-    pub(super) async fn told_whom(&self) -> Vec<(String, Option<Vec<ExtensionId>>)> {
-        let told = self.told().await.into_iter();
-        let not_repeated = told.filter(|told| told.name != hookswitch_core::chat::happening::TEAMS);
-        not_repeated.map(|told| (told.kind, told.recipients)).collect()
+    /// The same, as type and recipients.
+    pub(super) async fn told_whom(&self) -> Vec<(String, Vec<ExtensionId>)> {
+        self.told().await.into_iter().map(|told| (told.kind, told.recipients)).collect()
     }
 }
 
 /// One expected event.
-pub(super) fn event(kind: &str, recipients: &[u64]) -> (String, Option<Vec<ExtensionId>>) {
-    (kind.to_owned(), Some(ids(recipients)))
+pub(super) fn event(kind: &str, recipients: &[u64]) -> (String, Vec<ExtensionId>) {
+    (kind.to_owned(), ids(recipients))
 }
 
 pub(super) fn later(seconds: u64) -> WallTime {

@@ -19,7 +19,7 @@ async fn a_post_is_told_to_all_members_its_author_too() {
     assert_eq!((post.kind, post.creator), (PostKind::TextMessage, id(102)));
     let told = world.told().await;
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].kind.as_str(), &told[0].recipients), ("PostAdded", &Some(ids(&[101, 102]))));
+    assert_eq!((told[0].kind.as_str(), &told[0].recipients), ("PostAdded", &ids(&[101, 102])));
     assert_eq!(told[0].body["id"], post.id.to_string());
     assert_eq!((&told[0].body["text"], &told[0].body["mentions"]), (&json!("hello"), &json!(null)));
     assert_eq!(world.store.post(user(101), team.id, post.id).await.unwrap(), Some(post.clone()));
@@ -77,7 +77,7 @@ async fn only_the_author_edits_or_deletes_and_members_are_told() {
     let changed = changed.unwrap().unwrap();
     assert_eq!((changed.created_at, changed.modified_at), (NOON, later(5)));
     let told = world.told().await;
-    assert_eq!((told[0].kind.as_str(), &told[0].recipients), ("PostChanged", &Some(ids(&[101, 102, 103]))));
+    assert_eq!((told[0].kind.as_str(), &told[0].recipients), ("PostChanged", &ids(&[101, 102, 103])));
     assert_eq!(told[0].body["mentions"][0]["name"], "User 101");
     assert_eq!(store.post(user(101), team.id, post.id).await.unwrap(), Some(changed));
     let same = "![:Person](1001101) hello".to_owned();
@@ -88,7 +88,7 @@ async fn only_the_author_edits_or_deletes_and_members_are_told() {
     let expected =
         json!({ "id": post.id.to_string(), "groupId": team.id.to_string(), "eventType": "PostRemoved" });
     assert_eq!((told.len(), &told[0].body), (1, &expected));
-    assert_eq!(told[0].recipients, Some(ids(&[101, 102, 103])));
+    assert_eq!(told[0].recipients, ids(&[101, 102, 103]));
     assert_eq!(store.delete_post(user(102), team.id, post.id, NOON).await.unwrap(), Err(Refusal::NotFound));
 }
 
