@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 
+import browsers
 import clients
 import licences
 import rust
@@ -24,4 +25,5 @@ SUITES = [
     Suite("unit", "tests of the crates: units, stores, stories on a steered clock", rust.unit, 25, fast=True),
     Suite("program", "black-box stories with the real program", rust.program, 20),
     Suite("clients", "real client libraries against the real program", clients.real_clients, 10),
+    Suite("browser", "a person with a browser before the sign-in page", browsers.browser, 10),
 ]

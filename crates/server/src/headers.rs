@@ -2,11 +2,13 @@
 //!
 //! In: dev mode's Host and Origin check, one spelling for paths (no trailing slash, no alias prefix),
 //! method override, `?access_token=` moved to a header so that no log shows it, bodies announced too
-//! large refused. Out: the headers that clients of the REST trees read (contract.md §10).
-//!
-//! CORS (D26) belongs here too, between the checks and the routing.
+//! large refused, rate limits where they are enforced. Out: the headers that clients of the REST trees
+//! read (contract.md §10), and those of CORS.
 
+mod client_address;
+mod cors;
 mod rate_group;
+pub(crate) mod rates;
 mod request;
 
 use std::convert::Infallible;
@@ -24,7 +26,11 @@ use tower::{Service, ServiceExt};
 
 use crate::problem::ApiError;
 use crate::state::Front;
+use cors::CrossOrigin;
 use rate_group::RateGroup;
+use rates::Left;
+
+pub use client_address::ClientAddress;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("rcrequestid");
 const ROUTING_KEY: HeaderName = HeaderName::from_static("routingkey");
@@ -56,14 +62,31 @@ impl Service<Request<Body>> for FrontDoor {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let prepared = request::prepare(&self.front, &mut request);
         let group = RateGroup::of(request.method(), request.uri().path());
+        let cross_origin = CrossOrigin::of(&request);
         let routes = self.routes.clone();
         let front = self.front.clone();
         Box::pin(async move {
-            let mut response = match prepared {
-                Ok(()) => route(routes, request).await,
-                Err(error) => error.into_response(),
+            let enforced = group.is_some() && front.settings.rate_limits.enforce;
+            let left = if enforced { Left::kept() } else { Left::default() };
+            let preflight = cross_origin.as_ref().and_then(CrossOrigin::preflight);
+            let mut response = match (prepared, preflight) {
+                (Err(error), _) => error.into_response(),
+                (Ok(()), Some(answer)) => answer,
+                (Ok(()), None) => match rates::admit(&front, group, &mut request, &left).await {
+                    Ok(()) => route(routes, request).await,
+                    Err(error) => error.into_response(),
+                },
             };
-            decorate(&front, group, response.headers_mut());
+            let headers = response.headers_mut();
+            decorate(&front, headers);
+            if let Some(group) = group {
+                let limit = group.limit(&front.settings.rate_limits);
+                headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static("en-US"));
+                group.write(limit, left.get().unwrap_or(limit), headers);
+            }
+            if let Some(cross_origin) = cross_origin {
+                cross_origin.write(headers);
+            }
             Ok(response)
         })
     }
@@ -88,18 +111,11 @@ pub async fn unknown_method(method: Method, uri: http::Uri) -> ApiError {
     ApiError::new(http::StatusCode::METHOD_NOT_ALLOWED, "CMN-120", message)
 }
 
-fn decorate(front: &Front, group: Option<RateGroup>, headers: &mut HeaderMap) {
+fn decorate(front: &Front, headers: &mut HeaderMap) {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id = front.handles.uuid_v4().hyphenated().encode_lower(&mut text);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(ROUTING_KEY, SITE);
-    if let Some(group) = group {
-        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static("en-US"));
-        group.write(headers);
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Limited;
 use url::form_urlencoded;
 
+use super::client_address::look_behind;
 use crate::body::BodyLimit;
 use crate::problem::ApiError;
 use crate::state::Front;
@@ -23,6 +24,8 @@ pub(super) fn prepare(front: &Front, request: &mut Request<Body>) -> Result<(), 
     if front.settings.dev {
         check_host(front, request)?;
     }
+    limit_head(front, request)?;
+    look_behind(&front.proxies, request);
     let query = take_control_parameters(request)?;
     spell_path(request, query);
     limit_body(front, request)
@@ -70,6 +73,23 @@ fn is_ours(front: &Front, host_and_port: &str) -> bool {
     }
     let public = url::Url::parse(&front.base_url).ok();
     public.is_some_and(|url| url.host_str().is_some_and(|public| public.eq_ignore_ascii_case(host)))
+}
+
+/// The HTTP layer bounds the head too, with more room, so that this can say which limit it was.
+fn limit_head(front: &Front, request: &Request<Body>) -> Result<(), ApiError> {
+    // Separators and line ends.
+    const BETWEEN: usize = 4;
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "HTTP/1.1".len() + BETWEEN;
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + BETWEEN);
+    let limit = front.settings.limits.request_head.0;
+    if line + fields.sum::<usize>() <= limit {
+        return Ok(());
+    }
+    let message =
+        format!("The head of the request is larger than the limit [limits.request_head] of {limit} bytes");
+    let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "CMN-407", message);
+    Err(error.with("limitName", "limits.request_head").with("limit", limit))
 }
 
 /// Acts on `_method` and `access_token` and gives the query without them, if it had any of the two.

@@ -12,13 +12,16 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hookswitch_core::clock::{Handles, WallTime};
-use hookswitch_store::directory::{Grant, LoginRecord, NewSession, RegisteredApp, Session, TokenPair};
+use hookswitch_store::directory::{
+    Grant, LoginRecord, NewSession, OpenedSession, RegisteredApp, Session, TokenPair,
+};
 use ring::hmac;
 use serde::Serialize;
 
 use super::form::Form;
 use super::lifetime;
 use super::problem::OAuthError;
+use super::token::Call;
 use crate::authenticate::hash_token;
 use crate::state::Front;
 
@@ -46,8 +49,9 @@ pub(super) struct TokenInfo {
     refresh_token_expires_in: Option<u64>,
     /// Separated by spaces.
     scope: String,
-    /// Id of the user's extension.
-    owner_id: String,
+    /// Id of the user's extension; absent for an app alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_id: Option<String>,
     session_id: String,
@@ -119,9 +123,24 @@ impl TokenInfo {
                 .flatten(),
             refresh_token: pair.refresh,
             scope: session.scopes.join(" "),
-            owner_id: session.extension.to_string(),
+            owner_id: Some(session.extension.to_string()),
             endpoint_id: session.endpoint_id.clone(),
             session_id: session.no.to_string(),
+        }
+    }
+
+    /// Of an app alone.
+    pub(super) fn of_app(session: i64, access: String, expires_in: Duration, scopes: &[String]) -> Self {
+        Self {
+            access_token: access,
+            token_type: "bearer",
+            expires_in: expires_in.as_secs(),
+            refresh_token: None,
+            refresh_token_expires_in: None,
+            scope: scopes.join(" "),
+            owner_id: None,
+            endpoint_id: None,
+            session_id: session.to_string(),
         }
     }
 }
@@ -134,45 +153,65 @@ impl IntoResponse for TokenInfo {
     }
 }
 
+/// A session that is to be, and what its client will be told.
+pub(super) struct Draft {
+    pub(super) session: NewSession,
+    pair: Pair,
+}
+
+impl Draft {
+    /// For a user who has shown who they are. Charges them for it.
+    pub(super) fn new(call: &Call<'_>, login: &LoginRecord, scopes: Vec<String>) -> Result<Self, OAuthError> {
+        let Call { front, app, form, .. } = *call;
+        call.charge(Some(login.extension.id))?;
+        let pair = Pair::random(&front.handles, Lives::asked(front, app, form));
+        let session = NewSession {
+            account: login.extension.account,
+            extension: login.extension.id,
+            app: app.no,
+            scopes,
+            endpoint_id: form.get("endpoint_id").map(str::to_owned),
+            created_at: front.handles.now(),
+            tokens: pair.hashes,
+            keep: front.settings.sessions.per_user_and_app,
+        };
+        Ok(Self { session, pair })
+    }
+
+    /// The store has opened it, and perhaps ended others for it.
+    pub(super) fn opened(self, front: &Front, opened: &OpenedSession) -> TokenInfo {
+        if !opened.ended.is_empty() {
+            front.tokens.forget(&opened.ended);
+        }
+        let Self { session, pair } = self;
+        let now = session.created_at;
+        let session = Session {
+            no: opened.session,
+            account: session.account,
+            extension: session.extension,
+            app: session.app,
+            scopes: session.scopes,
+            endpoint_id: session.endpoint_id,
+            access_expires_at: pair.hashes.access_expires_at,
+            refresh_expires_at: pair.hashes.refresh.map(|(_, end)| end),
+        };
+        TokenInfo::new(&session, pair, now)
+    }
+}
+
 /// Opens a session for a user who has shown who they are.
 pub(super) async fn open_session(
-    front: &Front,
-    app: &RegisteredApp,
+    call: &Call<'_>,
     login: &LoginRecord,
-    form: &Form,
+    scopes: Vec<String>,
 ) -> Result<TokenInfo, OAuthError> {
-    let now = front.handles.now();
-    let pair = Pair::random(&front.handles, Lives::asked(front, app, form));
-    let mut session = Session {
-        no: 0,
-        account: login.extension.account,
-        extension: login.extension.id,
-        app: app.no,
-        scopes: granted(app, form)?,
-        endpoint_id: form.get("endpoint_id").map(str::to_owned),
-        access_expires_at: pair.hashes.access_expires_at,
-        refresh_expires_at: pair.hashes.refresh.map(|(_, end)| end),
-    };
-    let new = NewSession {
-        account: session.account,
-        extension: session.extension,
-        app: session.app,
-        scopes: session.scopes.clone(),
-        endpoint_id: session.endpoint_id.clone(),
-        created_at: now,
-        tokens: pair.hashes,
-        keep: front.settings.sessions.per_user_and_app,
-    };
-    let opened = front.directory.open_session(new).await?;
-    if !opened.ended.is_empty() {
-        front.tokens.forget(&opened.ended);
-    }
-    session.no = opened.session;
-    Ok(TokenInfo::new(&session, pair, now))
+    let draft = Draft::new(call, login, scopes)?;
+    let opened = call.front.directory.open_session(draft.session.clone()).await?;
+    Ok(draft.opened(call.front, &opened))
 }
 
 /// Of the scopes that are asked for, those the app has; all of them where nothing is asked.
-fn granted(app: &RegisteredApp, form: &Form) -> Result<Vec<String>, OAuthError> {
+pub(super) fn granted(app: &RegisteredApp, form: &Form) -> Result<Vec<String>, OAuthError> {
     let Some(asked) = form.get("scope") else { return Ok(app.scopes.clone()) };
     let asked: Vec<_> = asked.split([' ', ',']).collect();
     let granted: Vec<_> =

@@ -1,18 +1,18 @@
 //! The jwt-bearer grant: credentials that a user was given once and that stand for their password.
 //!
 //! We sign them with a key of our own (Ed25519), which the store keeps sealed. A credential is known
-//! by its `jti`, so it can be withdrawn; where the server listens is no part of it.
+//! by its `jti`, so it can be withdrawn; where the server listens is no part of it. Assertions of an
+//! identity provider that the operator trusts are judged in `identity`.
 
 use hookswitch_core::clock::{Handles, WallTime};
-use hookswitch_store::directory::{JwtCredential, RegisteredApp, SigningKey};
+use hookswitch_store::directory::{JwtCredential, LoginRecord, RegisteredApp, SigningKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 
-use super::form::Form;
-use super::issue::{TokenInfo, open_session};
+use super::issue::{TokenInfo, granted, open_session};
 use super::problem::OAuthError;
-use super::token::may_log_in;
+use super::token::{Call, may_log_in};
 use crate::state::Front;
 
 const ISSUER: &str = "hookswitch";
@@ -37,8 +37,28 @@ struct Claims {
 #[error("a credential could not be signed: {0}")]
 pub struct SigningError(String);
 
-pub(super) async fn grant(front: &Front, app: &RegisteredApp, form: &Form) -> Result<TokenInfo, OAuthError> {
-    let claims = verified(front, form.required("assertion")?).await?;
+pub(super) async fn grant(call: &Call<'_>) -> Result<TokenInfo, OAuthError> {
+    let Call { front, app, form, .. } = *call;
+    let assertion = form.required("assertion")?;
+    let login = match front.identity.as_ref().filter(|provider| provider.issued(assertion)) {
+        Some(provider) => {
+            let name = provider.user(front, assertion).await?;
+            let login = front.directory.login(name).await?;
+            login.ok_or_else(|| OAuthError::invalid_grant("OAU-136", "The extension is not found"))?
+        }
+        None => of_credential(front, app, assertion).await?,
+    };
+    may_log_in(&login)?;
+    open_session(call, &login, granted(app, form)?).await
+}
+
+/// The user of a credential of ours.
+async fn of_credential(
+    front: &Front,
+    app: &RegisteredApp,
+    assertion: &str,
+) -> Result<LoginRecord, OAuthError> {
+    let claims = verified(front, assertion).await?;
     let now = front.handles.now();
     if claims.exp.is_some_and(|exp| exp <= now.unix_seconds()) {
         return Err(expired());
@@ -55,8 +75,7 @@ pub(super) async fn grant(front: &Front, app: &RegisteredApp, form: &Form) -> Re
     if credential.app.is_some_and(|bound| bound != app.no) {
         return Err(OAuthError::invalid_grant("OAU-110", "The credential is for another application"));
     }
-    may_log_in(&login)?;
-    open_session(front, app, &login, form).await
+    Ok(login)
 }
 
 /// What the assertion says, if one of our keys signed it.

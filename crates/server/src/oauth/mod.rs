@@ -1,11 +1,18 @@
-//! OAuth 2.0: `/restapi/oauth/token` and `/revoke` (contract.md §1).
+//! OAuth 2.0: `/restapi/oauth/token`, `/revoke` and `/authorize` (contract.md §1).
 //!
-//! `token` reads a request and leads it to its grant (`password`, `jwt_bearer`, `refresh`), `client` says
-//! which app calls, `form` reads parameters, `lifetime` clamps what clients ask for, `issue` makes token
-//! pairs, `problem` is the form of failures.
+//! `token` reads a request and leads it to its grant (`password`, `jwt_bearer`, `authorization_code`,
+//! `refresh`, `client_credentials`), `client` says which app calls, `form` reads parameters, `lifetime`
+//! clamps what clients ask for, `issue` makes token pairs, `problem` is the form of failures.
+//! `authorize` is the sign-in page, `failed_logins` what wrong passwords cost, `identity` an operator's own
+//! identity provider.
 
+mod authorization_code;
+mod authorize;
 pub mod client;
+mod client_credentials;
+mod failed_logins;
 mod form;
+mod identity;
 mod issue;
 pub mod jwt_bearer;
 mod lifetime;
@@ -21,6 +28,9 @@ use utoipa_axum::routes;
 
 use crate::state::Front;
 
+pub(crate) use authorize::Browsers;
+pub(crate) use failed_logins::FailedLogins;
+pub(crate) use identity::IdentityProvider;
 pub use problem::OAuthError;
 
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -28,5 +38,8 @@ where
     Front: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(token::token)).routes(routes!(revoke::revoke))
+    OpenApiRouter::new()
+        .routes(routes!(token::token))
+        .routes(routes!(revoke::revoke))
+        .routes(routes!(authorize::show, authorize::submit))
 }

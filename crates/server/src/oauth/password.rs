@@ -1,4 +1,6 @@
-//! The password grant: whom a user name means, and slow hashes of passwords.
+//! Users and their passwords: whom a user name means, slow hashes, and the grant that takes both.
+//!
+//! The sign-in page logs users in here too. What failed logins cost is in `failed_logins`.
 //!
 //! Hashing runs off the async threads, a few at a time. A user who does not exist costs as much as a
 //! wrong password, so that neither time nor words tell which it was.
@@ -8,35 +10,68 @@ use std::num::NonZeroU32;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hookswitch_core::clock::Handles;
-use hookswitch_store::directory::{LoginName, RegisteredApp, StoredPassword};
+use hookswitch_store::directory::{LoginName, LoginRecord, StoredPassword};
 use ring::pbkdf2;
 
-use super::form::Form;
-use super::issue::{TokenInfo, open_session};
+use super::failed_logins::Trial;
+use super::issue::{TokenInfo, granted, open_session};
 use super::problem::OAuthError;
-use super::token::may_log_in;
+use super::token::{Call, may_log_in};
+use crate::headers::ClientAddress;
+use crate::problem::ApiError;
 use crate::state::Front;
 
 const SCHEME: &str = "pbkdf2-sha256";
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
+/// What a hash from elsewhere may cost at each login.
+const MOST_ROUNDS: u32 = 10_000_000;
+const LONGEST_STORED: usize = 256;
 
-pub(super) async fn grant(front: &Front, app: &RegisteredApp, form: &Form) -> Result<TokenInfo, OAuthError> {
-    let name = form.required("username")?;
-    let password = form.required("password")?;
-    let wrong = || OAuthError::invalid_grant("OAU-140", "Invalid resource owner credentials");
-    let login = match login_name(name, form.get("extension")) {
+/// What somebody says who they are.
+pub(super) struct Attempt<'a> {
+    pub(super) name: &'a str,
+    pub(super) extension: Option<&'a str>,
+    pub(super) password: &'a str,
+    pub(super) from: ClientAddress,
+}
+
+pub(super) async fn grant(call: &Call<'_>) -> Result<TokenInfo, OAuthError> {
+    let Call { front, app, form, .. } = *call;
+    let attempt = Attempt {
+        name: form.required("username")?,
+        extension: form.get("extension"),
+        password: form.required("password")?,
+        from: call.from,
+    };
+    let login = log_in(front, attempt).await?;
+    open_session(call, &login, granted(app, form)?).await
+}
+
+/// The user, if the password is theirs, they may log in and nobody is locked out.
+pub(super) async fn log_in(front: &Front, attempt: Attempt<'_>) -> Result<LoginRecord, OAuthError> {
+    // Taken before anything is looked at, so that a crowd of attempts is judged one after another.
+    let Ok(_permit) = front.hashing.acquire().await else {
+        return Err(ApiError::unavailable("The server is stopping").into());
+    };
+    let login = match login_name(attempt.name, attempt.extension) {
         Some(name) => front.directory.login(name).await?,
         None => None,
     };
+    let trial = Trial::new(front, &attempt, login.as_ref());
+    trial.begin()?;
     let stored = login.as_ref().and_then(|login| login.password.clone());
-    let good = check(front, password, stored).await;
-    match login {
-        Some(login) if good => {
+    let good = check(front, attempt.password, stored).await;
+    match login.filter(|_| good) {
+        Some(login) => {
+            trial.succeeded().await?;
             may_log_in(&login)?;
-            open_session(front, app, &login, form).await
+            Ok(login)
         }
-        _ => Err(wrong()),
+        None => {
+            trial.failed().await?;
+            Err(OAuthError::invalid_grant("OAU-140", "Invalid resource owner credentials"))
+        }
     }
 }
 
@@ -72,9 +107,25 @@ pub fn hash(handles: &Handles, password: &str, rounds: u32) -> StoredPassword {
     ))
 }
 
+/// The same off the async threads, few at a time.
+pub(crate) async fn hash_off_thread(front: &Front, password: String) -> Result<StoredPassword, ApiError> {
+    let stopping = |_| ApiError::unavailable("The server is stopping");
+    let _permit = front.hashing.acquire().await.map_err(stopping)?;
+    let (handles, rounds) = (front.handles.clone(), front.settings.sessions.password_rounds);
+    let hashed = tokio::task::spawn_blocking(move || hash(&handles, &password, rounds)).await;
+    hashed.map_err(|_| ApiError::unavailable("The server is stopping"))
+}
+
+/// Whether a hash that was made elsewhere can be checked here, at a bearable cost.
+pub(crate) fn is_well_formed(stored: &StoredPassword) -> bool {
+    let bearable = |(rounds, salt, hash): (NonZeroU32, Vec<u8>, Vec<u8>)| {
+        rounds.get() <= MOST_ROUNDS && (8..=64).contains(&salt.len()) && hash.len() == HASH_BYTES
+    };
+    stored.0.len() <= LONGEST_STORED && parts(stored).is_some_and(bearable)
+}
+
 /// Whether it is the password; `None` is nobody's and costs the same.
 async fn check(front: &Front, password: &str, stored: Option<StoredPassword>) -> bool {
-    let Ok(_permit) = front.hashing.acquire().await else { return false };
     let password = password.to_owned();
     let rounds = front.settings.sessions.password_rounds;
     let checked = tokio::task::spawn_blocking(move || match stored {
@@ -89,18 +140,20 @@ async fn check(front: &Front, password: &str, stored: Option<StoredPassword>) ->
 }
 
 fn matches(stored: &StoredPassword, password: &str) -> bool {
+    let Some((rounds, salt, hash)) = parts(stored) else { return false };
+    pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &hash).is_ok()
+}
+
+/// Rounds, salt and hash.
+fn parts(stored: &StoredPassword) -> Option<(NonZeroU32, Vec<u8>, Vec<u8>)> {
     let mut parts = stored.0.split('$');
     let (Some(SCHEME), Some(rounds), Some(salt), Some(hash), None) =
         (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return false;
+        return None;
     };
-    let (Ok(rounds), Ok(salt), Ok(hash)) =
-        (rounds.parse(), STANDARD_NO_PAD.decode(salt), STANDARD_NO_PAD.decode(hash))
-    else {
-        return false;
-    };
-    pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &hash).is_ok()
+    let decoded = |text| STANDARD_NO_PAD.decode(text).ok();
+    Some((rounds.parse().ok()?, decoded(salt)?, decoded(hash)?))
 }
 
 #[cfg(test)]
@@ -132,6 +185,10 @@ mod tests {
         assert!(!matches(&stored, "open sesam"));
         for damaged in ["", "x", "pbkdf2-sha256$0$AA$AA", "pbkdf2-sha256$10$AA", "plain$10$AA$AA"] {
             assert!(!matches(&StoredPassword(damaged.into()), "open sesame"), "{damaged}");
+            assert!(!is_well_formed(&StoredPassword(damaged.into())), "{damaged}");
         }
+        assert!(is_well_formed(&stored));
+        let costly = stored.0.replacen("$10$", "$4000000000$", 1);
+        assert!(!is_well_formed(&StoredPassword(costly)));
     }
 }

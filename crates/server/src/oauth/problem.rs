@@ -55,6 +55,11 @@ impl OAuthError {
         Self { parameter: Some(parameter), ..self }
     }
 
+    /// With `Retry-After`.
+    pub(super) fn to_retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
     pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }

@@ -1,15 +1,16 @@
 //! The refresh_token grant: a refresh token serves once, but the answer may get lost.
 
-use hookswitch_store::directory::{Refresh, Refreshed, RegisteredApp};
+use hookswitch_store::directory::{Refresh, Refreshed};
 
-use super::form::Form;
 use super::issue::{Lives, Pair, TokenInfo};
 use super::problem::OAuthError;
+use super::token::Call;
 use crate::authenticate::hash_token;
-use crate::state::Front;
 
-pub(super) async fn grant(front: &Front, app: &RegisteredApp, form: &Form) -> Result<TokenInfo, OAuthError> {
+pub(super) async fn grant(call: &Call<'_>) -> Result<TokenInfo, OAuthError> {
+    let Call { front, app, form, .. } = *call;
     let presented = form.required("refresh_token")?;
+    call.charge_owner_of(presented).await?;
     let now = front.handles.now();
     let lives = Lives::asked(front, app, form);
     let mut seed = [0; 16];

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use hookswitch_core::id::ExtensionId;
 use hookswitch_store::directory::{
     AccountStatus, ExtensionStatus, ExtensionType, Grant, LoginRecord, RegisteredApp,
 };
@@ -9,10 +10,42 @@ use hookswitch_store::directory::{
 use super::form::Form;
 use super::issue::TokenInfo;
 use super::problem::OAuthError;
-use super::{client, jwt_bearer, password, refresh};
+use super::{authorization_code, client, client_credentials, jwt_bearer, password, refresh};
+use crate::authenticate::hash_token;
+use crate::headers::ClientAddress;
+use crate::headers::rates::{self, Left, Spender};
 use crate::state::Front;
 
-/// Gives an access token for a password, a JWT credential or a refresh token.
+/// A request of an app that has shown who it is.
+pub(super) struct Call<'a> {
+    pub(super) front: &'a Front,
+    pub(super) app: &'a RegisteredApp,
+    pub(super) form: &'a Form,
+    pub(super) from: ClientAddress,
+    pub(super) left: &'a Left,
+}
+
+impl Call<'_> {
+    /// Charges the budget of this user with this app, or of the app alone.
+    pub(super) fn charge(&self, extension: Option<ExtensionId>) -> Result<(), OAuthError> {
+        let spender = Spender { extension, app: self.app.no };
+        rates::charge_auth(self.front, spender, self.left).map_err(OAuthError::from)
+    }
+
+    /// The same for whoever a token belongs to.
+    pub(super) async fn charge_owner_of(&self, token: &str) -> Result<(), OAuthError> {
+        if !self.front.settings.rate_limits.enforce {
+            return Ok(());
+        }
+        match self.front.directory.owner_of_token(hash_token(token)).await? {
+            Some((extension, app)) if app == self.app.no => self.charge(Some(extension)),
+            _ => self.charge(None),
+        }
+    }
+}
+
+/// Gives an access token for a password, a JWT credential, an authorization code, a refresh token, or to
+/// an app alone.
 #[utoipa::path(
     post,
     path = "/restapi/oauth/token",
@@ -25,19 +58,24 @@ use crate::state::Front;
         (status = 400, description = "The grant is refused", body = crate::oauth::problem::OAuthErrorBody),
         (status = 401, description = "The app could not be authenticated", body = crate::oauth::problem::OAuthErrorBody),
         (status = 415, description = "Not a form"),
+        (status = 429, description = "Too many logins in a minute", body = crate::oauth::problem::OAuthErrorBody),
     )
 )]
 pub(super) async fn token(
     State(front): State<Front>,
+    from: ClientAddress,
+    left: Left,
     headers: HeaderMap,
     form: Form,
 ) -> Result<TokenInfo, OAuthError> {
     let app = client::authenticate(front.directory.as_ref(), &headers, &form).await?;
+    let call = Call { front: &front, app: &app, form: &form, from, left: &left };
     match grant(&app, form.required("grant_type")?)? {
-        Grant::Password => password::grant(&front, &app, &form).await,
-        Grant::JwtBearer => jwt_bearer::grant(&front, &app, &form).await,
-        Grant::RefreshToken => refresh::grant(&front, &app, &form).await,
-        Grant::AuthorizationCode | Grant::ClientCredentials => Err(unsupported()),
+        Grant::Password => password::grant(&call).await,
+        Grant::JwtBearer => jwt_bearer::grant(&call).await,
+        Grant::AuthorizationCode => authorization_code::grant(&call).await,
+        Grant::RefreshToken => refresh::grant(&call).await,
+        Grant::ClientCredentials => client_credentials::grant(&call).await,
     }
 }
 
@@ -45,15 +83,22 @@ pub(super) async fn token(
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form, which `Form` reads")]
 pub(super) struct TokenRequest {
-    /// `password`, `urn:ietf:params:oauth:grant-type:jwt-bearer` or `refresh_token`.
+    /// `password`, `urn:ietf:params:oauth:grant-type:jwt-bearer`, `authorization_code`, `refresh_token` or
+    /// `client_credentials`.
     grant_type: String,
     /// Phone number or e-mail; `number*extension` names an extension too.
     username: Option<String>,
     password: Option<String>,
     /// Extension number; without it the one the user name means.
     extension: Option<String>,
-    /// A JWT credential.
+    /// A JWT credential, or an assertion of the operator's identity provider.
     assertion: Option<String>,
+    /// An authorization code.
+    code: Option<String>,
+    /// Where the code was sent to.
+    redirect_uri: Option<String>,
+    /// What the challenge of the code was made of (PKCE).
+    code_verifier: Option<String>,
     refresh_token: Option<String>,
     /// Scopes separated by spaces; without it all that the app has.
     scope: Option<String>,
@@ -71,8 +116,14 @@ fn grant(app: &RegisteredApp, name: &str) -> Result<Grant, OAuthError> {
     let grant = match name {
         "password" => Grant::Password,
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Grant::JwtBearer,
+        "authorization_code" => Grant::AuthorizationCode,
         "refresh_token" => Grant::RefreshToken,
-        _ => return Err(unsupported()),
+        "client_credentials" => Grant::ClientCredentials,
+        _ => {
+            let error =
+                OAuthError::new("unsupported_grant_type", "OAU-151", "The grant type is not supported");
+            return Err(error.naming("grant_type"));
+        }
     };
     if app.grants.contains(&grant) {
         Ok(grant)
@@ -83,11 +134,6 @@ fn grant(app: &RegisteredApp, name: &str) -> Result<Grant, OAuthError> {
             format!("The application may not use the grant [{name}]"),
         ))
     }
-}
-
-fn unsupported() -> OAuthError {
-    OAuthError::new("unsupported_grant_type", "OAU-151", "The grant type is not supported")
-        .naming("grant_type")
 }
 
 /// Whether this extension of this account may log in at all. To be asked after the credentials: who

@@ -193,3 +193,30 @@ async fn the_document_is_served() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(document["paths"].get("/restapi/oauth/token").is_some());
 }
+
+#[tokio::test]
+async fn a_head_over_its_limit_is_431_and_the_limit_is_named() {
+    let stage = Stage::with(&[("limits.request_head", "8192")]).await;
+    let value = "x".repeat(4000);
+    let fits = stage.ask(Method::GET, "/restapi", &[("x-one", &value)], "").await;
+    assert_eq!(fits.status, StatusCode::OK);
+    let more = [("x-one", value.as_str()), ("x-two", &value), ("x-three", &value)];
+    let reply = stage.ask(Method::GET, "/restapi", &more, "").await;
+    assert_eq!(reply.refusal().0, 431);
+    assert_eq!(reply.json()["limitName"], "limits.request_head");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_408_when_its_time_is_over() {
+    let stage = Stage::with(&[("limits.body_within", "10s")]).await;
+    let first = futures_util::stream::iter([Ok::<_, std::io::Error>(b"{".to_vec())]);
+    let drip = futures_util::StreamExt::chain(first, futures_util::stream::pending());
+    let request =
+        Request::builder().method(Method::POST).uri("/hookswitch/v1/events").body(Body::from_stream(drip));
+    let (reply, ()) = tokio::join!(stage.send(request.unwrap()), async {
+        stage.clock.until_sleeping(1).await;
+        stage.clock.advance(std::time::Duration::from_secs(10));
+    });
+    assert_eq!(reply.refusal(), (408, "CMN-104".into(), String::new()));
+    assert_eq!(reply.json()["limitName"], "limits.body_within");
+}

@@ -64,7 +64,7 @@ async fn a_login_is_refused_in_words_and_codes_that_clients_know() {
     let rows: Vec<Refused<'_>> = vec![
         (vec![], "invalid_request", "CMN-101", "grant_type"),
         (vec![grant("device_certificate")], "unsupported_grant_type", "OAU-151", "grant_type"),
-        (vec![grant("client_credentials")], "unsupported_grant_type", "OAU-151", "grant_type"),
+        (vec![grant("authorization_code")], "invalid_request", "CMN-101", "code"),
         (vec![grant("password"), ("password", "x")], "invalid_request", "CMN-101", "username"),
         (vec![grant("password"), ("username", name)], "invalid_request", "CMN-101", "password"),
         (vec![grant("password"), ("username", name), ("password", "x")], "invalid_grant", "OAU-140", ""),
