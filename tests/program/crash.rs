@@ -1,6 +1,7 @@
 //! kill -9 under load, again and again on one folder: what was answered with 202 arrives.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,13 +37,14 @@ async fn every_acknowledged_event_arrives_after_kill_9_under_load() {
     let clock = Arc::new(MachineClock::new());
     let receipts = Receipts::default();
     let receiver = ScriptedReceiver::scripted(noting(receipts.clone(), clock.clone())).await;
-    server.subscribe(&["/restapi/v1.0/account/~/extension/~/message-store"], &receiver.url("/in")).await;
+    let filter = "/restapi/v1.0/account/~/extension/~/message-store";
+    let subscription = server.subscribe(&[filter], &receiver.url("/in")).await;
+    let subscription = subscription["id"].as_str().expect("an id");
     let entropy = SeededEntropy::new(SEED);
 
     for round in 0..ROUNDS {
         let kill_after = 50 + usize::try_from(entropy.next_u64() % 400).expect("small");
-        let acknowledged = publish_until_killed(&mut server, round, kill_after).await;
-        let killed = clock.monotonic();
+        let (acknowledged, killed) = publish_until_killed(&mut server, &clock, round, kill_after).await;
         server = server.restart().await;
         let ready_after = server.ready_after();
         assert!(ready_after < READY_WITHIN, "round {round}, seed {SEED}: ready after {ready_after:?}");
@@ -57,7 +59,7 @@ async fn every_acknowledged_event_arrives_after_kill_9_under_load() {
                 all_arrived,
             )
             .await;
-        until_nothing_waits(&server).await;
+        until_nothing_waits(&server, subscription).await;
         check_repeats(&receipts.lock(), killed, round);
         receipts.lock().clear();
     }
@@ -77,8 +79,13 @@ fn noting(
 }
 
 /// Several publishers, each waiting for its answer, until so many were acknowledged; then kill -9. Returns
-/// the acknowledged uuids.
-async fn publish_until_killed(server: &mut RunningServer, round: u32, kill_after: usize) -> Vec<String> {
+/// the acknowledged uuids, and from when to when it was being killed.
+async fn publish_until_killed(
+    server: &mut RunningServer,
+    clock: &MachineClock,
+    round: u32,
+    kill_after: usize,
+) -> (Vec<String>, RangeInclusive<MonoTime>) {
     let acknowledged = Arc::new(watch::Sender::new(Vec::new()));
     let mut publishers = JoinSet::new();
     for number in 0..PUBLISHERS {
@@ -92,9 +99,10 @@ async fn publish_until_killed(server: &mut RunningServer, round: u32, kill_after
     }
     let mut enough = acknowledged.subscribe();
     enough.wait_for(|uuids: &Vec<String>| uuids.len() >= kill_after).await.expect("the sender is here");
+    let killed = clock.monotonic();
     server.kill().await;
     publishers.join_all().await;
-    acknowledged.send_replace(Vec::new())
+    (acknowledged.send_replace(Vec::new()), killed..=clock.monotonic())
 }
 
 struct Load {
@@ -125,31 +133,34 @@ impl Load {
 }
 
 /// Repeats may come after the last new event, so they are counted when the history has nothing pending.
-async fn until_nothing_waits(server: &RunningServer) {
-    let wait = async { while something_waits(server).await {} };
-    patience::within("the last delivery's record", wait, || "there are pending ones".to_owned()).await;
+async fn until_nothing_waits(server: &RunningServer, subscription: &str) {
+    let last = Mutex::new(Value::Null);
+    let wait = async {
+        while let Some(record) = first_pending(server, subscription).await {
+            *last.lock() = record;
+        }
+    };
+    patience::within("the last delivery's record", wait, || format!("still pending: {}", last.lock())).await;
 }
 
-/// Follows the cursor to the end: a search is bounded, an empty page is not the end of it.
-async fn something_waits(server: &RunningServer) -> bool {
-    let mut cursor = String::new();
+async fn first_pending(server: &RunningServer, subscription: &str) -> Option<Value> {
+    let mut more = String::new();
     loop {
-        let target = format!("/hookswitch/v1/deliveries?status=pending&limit=1{cursor}");
-        let list = server.get(Caller::Admin, &target).await.expect(200).json();
-        if list["records"].as_array().is_none_or(|records| !records.is_empty()) {
-            return true;
+        let target =
+            format!("/hookswitch/v1/deliveries?subscriptionId={subscription}&status=pending&limit=1{more}");
+        let mut list = server.get(Caller::Admin, &target).await.expect(200).json();
+        if let Some(record) = list["records"].get_mut(0) {
+            return Some(record.take());
         }
-        match list["cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return false,
-        }
+        // A search is bounded: an empty page with a cursor is not the end.
+        more = format!("&cursor={}", list["cursor"].as_str()?);
     }
 }
 
 /// At most what was in flight, and what waited in one record batch, comes twice.
-fn check_repeats(receipts: &HashMap<String, Vec<MonoTime>>, killed: MonoTime, round: u32) {
+fn check_repeats(receipts: &HashMap<String, Vec<MonoTime>>, killed: RangeInclusive<MonoTime>, round: u32) {
     let repeats: usize = receipts.values().map(|times| times.len() - 1).sum();
-    let last = |time: &&MonoTime| killed.since(**time) <= RECORD_BATCH && **time <= killed;
+    let last = |time: &&MonoTime| killed.start().since(**time) <= RECORD_BATCH && *time <= killed.end();
     let batch = receipts.values().flatten().filter(last).count();
     let bound = limits::IN_FLIGHT_AT_MOST as usize + batch;
     assert!(repeats <= bound, "round {round}, seed {SEED}: {repeats} repeats, {bound} at most");

@@ -9,6 +9,8 @@ mod demo;
 mod dev_account;
 mod life;
 mod main_job;
+mod many_extensions;
+mod operator;
 
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The command line: what there is to say, and its help. Meaning is given to it elsewhere.
 
+pub mod provisioning;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -35,6 +37,7 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(provisioning::Init),
     /// Runs the server.
     Serve(Serve),
     /// Shows the server at work: a receiver, subscriptions, and a story of events that are played.
@@ -49,6 +52,20 @@ pub enum Command {
     Deliveries(Deliveries),
     /// Lists the event types of the catalogue, or shows one.
     EventTypes(EventTypes),
+    /// Lists, shows, makes, changes and removes accounts.
+    Account(provisioning::Account),
+    /// The same for users and other extensions of an account; also many at once.
+    Extension(provisioning::Extension),
+    /// The same for apps.
+    App(provisioning::App),
+    /// The same for tokens of operators and publishers.
+    Token(provisioning::Token),
+    /// Shows what accounts used, day by day.
+    Usage(provisioning::Usage),
+    /// Shows what operators changed, newest first.
+    Audit(provisioning::Audit),
+    /// Checks whether a server is well and knows the admin token.
+    Doctor(provisioning::Doctor),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi(Openapi),
 }
@@ -98,16 +115,19 @@ pub struct Demo {
 #[derive(Args, Clone, Debug)]
 pub struct Connect {
     /// The server's URL [env: HOOKSWITCH_URL] [default: http://127.0.0.1:8080].
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     pub url: Option<Url>,
     /// The token to call with [env: HOOKSWITCH_ADMIN_TOKEN, or HOOKSWITCH_PUBLISH_TOKEN to publish].
-    #[arg(long, value_name = "TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// A file of NAME=value lines to take them from, such as the dev.env of a --dev server.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub env: Option<PathBuf>,
+    /// A PEM file with certificate authorities to trust beside the public ones.
+    #[arg(long, global = true, env = "HOOKSWITCH_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Prints the server's JSON, one value a line, in place of a table.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 

@@ -42,7 +42,10 @@ impl Api {
     pub fn new(options: &Connect, role: Role) -> Result<Self, Failure> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let found = Found::look(options, role, Path::new(DEFAULT_ENV_FILE), variable)?;
-        Ok(Self { client: HttpClient::new(found.url)?, token: found.token })
+        Ok(Self {
+            client: HttpClient::new(found.url)?.trusting(options.ca_file.as_deref())?,
+            token: found.token,
+        })
     }
 
     /// For callers that know both.
@@ -122,7 +125,7 @@ mod tests {
 
     fn options(url: Option<&str>, env: Option<&Path>) -> Connect {
         let url = url.map(|url| Url::parse(url).expect("a URL"));
-        Connect { url, token: None, env: env.map(Path::to_owned), json: false }
+        Connect { url, token: None, env: env.map(Path::to_owned), ca_file: None, json: false }
     }
 
     fn env_file(folder: &tempfile::TempDir) -> std::path::PathBuf {

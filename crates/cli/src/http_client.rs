@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 client over one kept connection, plain or TLS, for the commands that ask a server.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +8,9 @@ use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -20,6 +23,7 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 pub struct HttpClient {
     base: Url,
+    tls: Arc<ClientConfig>,
     connection: Mutex<Option<Sender>>,
 }
 
@@ -36,7 +40,26 @@ impl HttpClient {
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             return Err(Failure::Usage(format!("{base} is not an http or https URL")));
         }
-        Ok(Self { base, connection: Mutex::new(None) })
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        Ok(Self { base, tls: tls(roots)?, connection: Mutex::new(None) })
+    }
+
+    /// Trusts the certificate authorities of a PEM file too.
+    pub fn trusting(mut self, ca_file: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = ca_file else { return Ok(self) };
+        let wrong = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let before = roots.len();
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(wrong("holds no certificate".to_owned()));
+        }
+        self.tls = tls(roots)?;
+        Ok(self)
     }
 
     /// `target` is a path with its query. Any status is an answer.
@@ -93,7 +116,7 @@ impl HttpClient {
             return self.speak(stream).await;
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|error| self.no_answer(&error))?;
-        let connector = tokio_rustls::TlsConnector::from(tls());
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, stream).await.map_err(|error| self.no_answer(&error))?;
         self.speak(stream).await
     }
@@ -126,9 +149,11 @@ async fn still_open(kept: Option<Sender>) -> Option<Sender> {
     Some(sender)
 }
 
-fn tls() -> Arc<rustls::ClientConfig> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    Arc::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, Failure> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| Failure::Failed(format!("TLS: {error}")))?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 impl Answer {

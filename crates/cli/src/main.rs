@@ -1,7 +1,8 @@
 //! The `hookswitch` program: reads the command line and hands over.
 //!
-//! `serve` and `demo` run a server in this process; every other command is a client that uses nothing but
-//! the public HTTP API, of this machine's server or another's. Nothing about events is decided here.
+//! `init` prepares a data folder, `serve` and `demo` run a server in this process; every other command is a
+//! client that uses nothing but the public HTTP API, of this machine's server or another's. Nothing about
+//! events is decided here.
 //!
 //! Exit codes: 0 done, 1 failed, 2 bad usage (also a bad configuration).
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Init(options) => commands::init::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
         Command::Publish(options) => commands::publish::run(&options).await,
@@ -54,6 +56,13 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Events(options) => commands::events::run(&options).await,
         Command::Deliveries(options) => commands::deliveries::run(&options).await,
         Command::EventTypes(options) => commands::event_types::run(&options).await,
+        Command::Account(options) => commands::account::run(&options).await,
+        Command::Extension(options) => commands::extension::run(&options).await,
+        Command::App(options) => commands::app::run(&options).await,
+        Command::Token(options) => commands::token::run(&options).await,
+        Command::Usage(options) => commands::usage::run(&options).await,
+        Command::Audit(options) => commands::audit::run(&options).await,
+        Command::Doctor(options) => commands::doctor::run(&options).await,
         Command::Openapi(options) => commands::openapi::run(&options).await,
     }
 }

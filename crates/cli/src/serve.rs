@@ -24,17 +24,30 @@ pub async fn run(options: &Serve) -> Result<(), Failure> {
     }
 }
 
-/// Flags beat the environment, the environment beats the file. Every mistake is told at once.
-fn settings(options: &Serve) -> Result<Settings, Failure> {
+/// Those of a data folder without a server: from the file and the environment, and the folder from a flag.
+pub fn folder_settings(config: Option<&Path>, data: Option<&Path>) -> Result<Settings, Failure> {
+    let mut layers = file_and_environment(config)?;
+    if let Some(data) = data {
+        layers = layers.with_flag("data", data.display().to_string());
+    }
+    Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn file_and_environment(config: Option<&Path>) -> Result<Layers, Failure> {
     let mut layers = Layers::default();
-    if let Some(path) = &options.config {
+    if let Some(path) = config {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
         layers = layers.with_file(path, &text);
     }
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    layers = layers.with_environment(environment);
+    Ok(layers.with_environment(environment))
+}
+
+/// Flags beat the environment, the environment beats the file. Every mistake is told at once.
+fn settings(options: &Serve) -> Result<Settings, Failure> {
+    let mut layers = file_and_environment(options.config.as_deref())?;
     let known = Settings::describe();
     if let Some((key, _)) =
         options.settings.iter().find(|(key, _)| known.iter().all(|setting| setting.key != *key))

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct WallTime(pub i64);
 
+const DAY_MS: i64 = 86_400_000;
+
 impl WallTime {
     /// ISO 8601 with milliseconds and `Z`, the only form we emit.
     pub fn iso8601(self) -> String {
@@ -50,6 +52,16 @@ impl WallTime {
 
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// Days since 1970, UTC.
+    pub fn utc_day(self) -> i64 {
+        self.0.div_euclid(DAY_MS)
+    }
+
+    /// The first moment of a day.
+    pub fn midnight(utc_day: i64) -> Self {
+        Self(utc_day.saturating_mul(DAY_MS))
     }
 }
 

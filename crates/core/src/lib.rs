@@ -15,6 +15,7 @@ pub mod filter;
 pub mod id;
 pub mod lifetime;
 pub mod limits;
+pub mod lock_out;
 pub mod matching;
 pub mod reminder;
 pub mod retry;

@@ -10,11 +10,31 @@ pub const PUBLISH_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 pub const PUBLISH_REQUEST_ENTRIES: usize = 10_000;
 pub const SUBSCRIPTION_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 pub const OTHER_REQUEST_BYTES: usize = 1024 * 1024;
+/// A bulk import of extensions.
+pub const IMPORT_REQUEST_BYTES: usize = 64 * 1024 * 1024;
+pub const IMPORT_LINES: usize = 200_000;
 pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
+/// What `limits.request_head` may be set to.
+pub const REQUEST_HEAD_BYTES_LEAST: usize = 8 * 1024;
+pub const REQUEST_HEAD_BYTES_MOST: usize = 1024 * 1024;
+/// The body of a request must have arrived within this time.
+pub const REQUEST_BODY_WITHIN: Duration = Duration::from_secs(60);
 pub const FILTER_BYTES: usize = 2 * 1024;
 pub const FILTERS_PER_SUBSCRIPTION: usize = 20_000;
 pub const SUBSCRIPTIONS_PER_USER_AND_APP: usize = 30;
 pub const SESSIONS_PER_USER_AND_APP: usize = 100;
+/// Calls of one user with one app in sliding 60 seconds, where that is enforced.
+pub const CALLS_LIGHT: u32 = 50;
+pub const CALLS_MEDIUM: u32 = 40;
+pub const CALLS_HEAVY: u32 = 10;
+pub const CALLS_AUTH: u32 = 5;
+/// Users with an app whose calls are counted; beyond, those not seen for long are forgotten.
+pub const COUNTED_CALLERS: usize = 50_000;
+pub const FAILED_LOGINS_PER_ADDRESS: u32 = 100;
+/// Addresses and names that nobody has whose failed logins are remembered.
+pub const REMEMBERED_FAILURES: usize = 20_000;
+/// Browsers that are signed in.
+pub const SIGNED_IN_BROWSERS: usize = 20_000;
 pub const VERIFICATION_TOKEN_BYTES: usize = 256;
 pub const WEBHOOK_ADDRESS_BYTES: usize = 2 * 1024;
 

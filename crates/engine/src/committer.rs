@@ -22,6 +22,7 @@ use crate::intake::{Group, Next, Request, Room};
 use crate::lane::{Item, Lane};
 use crate::shared::Shared;
 use crate::sweeper;
+use crate::usage::Counts;
 
 /// How long outcomes may wait for company.
 const COMPANY: Duration = Duration::from_millis(RECORD_WITHIN.as_millis() as u64 / 2);
@@ -192,14 +193,18 @@ fn accepted(shared: &Arc<Shared>, request: &Request, events: Vec<NewEvent>, acce
             Acceptance::Stored(seq) => {
                 shared.deps.metrics.published.inc();
                 shared.deps.metrics.matched.inc_by(new.matched.len() as u64);
-                seqs.push((index, *seq));
+                let of = (new.event.account, new.event.accepted_at.utc_day());
+                let (deliveries, bytes) = (new.matched.len() as u64, new.event.body.len() as u64);
+                shared.usage.count(of, Counts { events: 1, deliveries, bytes });
+                seqs.push((index, *seq, of));
                 dispatch(shared, *seq, new, rooms);
             }
         }
     }
     for (index, rest) in &request.rest {
-        if let Some((_, seq)) = seqs.iter().find(|(stored, _)| stored == index) {
+        if let Some((_, seq, of)) = seqs.iter().find(|(stored, ..)| stored == index) {
             shared.deps.metrics.matched.inc_by(rest.len() as u64);
+            shared.usage.count(*of, Counts { deliveries: rest.len() as u64, ..Counts::default() });
             shared.intake.extend(slices(*seq, rest), shared.deps.handles.monotonic());
         }
     }

@@ -6,6 +6,7 @@
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
 //! - `deliverer` sends and writes outcomes down; `alarms` says when to look at a lane again.
 //! - `sweeper` does what happens by the clock; `recovery` what a start has to find out.
+//! - `usage` counts what accounts use.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
 mod alarms;
@@ -21,6 +22,7 @@ mod publish;
 mod recovery;
 mod shared;
 mod sweeper;
+pub mod usage;
 mod window;
 
 use std::collections::HashMap;
@@ -89,6 +91,7 @@ impl Engine {
             draining: CancellationToken::new(),
             abandoned: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            usage: usage::Usage::default(),
             store_fails: AtomicBool::new(false),
             last_commit: AtomicI64::new(0),
         });
@@ -126,6 +129,11 @@ impl Engine {
         }
         vitals.oldest_due_age = oldest.map_or(Duration::ZERO, |due| now.since(due));
         vitals
+    }
+
+    /// What accounts use, as it is counted.
+    pub fn usage(&self) -> &usage::Usage {
+        &self.shared.usage
     }
 
     /// Brings the gauges up to date; call it before they are read.

@@ -26,6 +26,7 @@ use crate::gate::Gate;
 use crate::intake::Intake;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
+use crate::usage::Usage;
 use crate::window::Window;
 
 /// What an app signs and identifies its deliveries with. Asked for at each attempt, so that a rotation
@@ -99,6 +100,7 @@ pub(crate) struct Shared {
     /// Attempts under way are abandoned.
     pub(crate) abandoned: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    pub(crate) usage: Usage,
     pub(crate) store_fails: AtomicBool,
     /// Wall milliseconds of the last commit that ended, for health.
     pub(crate) last_commit: AtomicI64,

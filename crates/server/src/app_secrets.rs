@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::HeaderValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hookswitch_core::clock::Handles;
 use hookswitch_core::id::AppNo;
 use hookswitch_core::signature::Signer;
 use hookswitch_engine::{AppSecrets, Secrets};
@@ -37,6 +40,13 @@ impl Secrets for KeptSecrets {
         self.kept.write().insert(app, Arc::clone(&secrets));
         Ok(secrets)
     }
+}
+
+/// A key for Standard Webhooks signatures.
+pub(crate) fn new_signing_secret(handles: &Handles) -> String {
+    let mut key = [0; 24];
+    handles.entropy.fill(&mut key);
+    format!("whsec_{}", STANDARD.encode(key))
 }
 
 /// An app that is no more: its deliveries go on, unsigned.

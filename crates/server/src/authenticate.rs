@@ -47,6 +47,11 @@ where
         match Principal::from_request_parts(parts, state).await? {
             Principal::User(user) => Ok(Self(user)),
             Principal::Admin | Principal::Publish { .. } => Err(ApiError::permission("UserToken")),
+            Principal::App(_) => Err(unauthorized(
+                "CMN-405",
+                None,
+                "Login to extension is required: the token is of an application alone",
+            )),
         }
     }
 }
@@ -84,6 +89,8 @@ pub async fn of_token(front: &Front, token: &str) -> Result<Principal, ApiError>
     let (principal, expires_at) = match record {
         TokenRecord::Admin => (Principal::Admin, WallTime(i64::MAX)),
         TokenRecord::Publish { account } => (Principal::Publish { account }, WallTime(i64::MAX)),
+        TokenRecord::App { expires_at, .. } if now >= expires_at => return Err(expired()),
+        TokenRecord::App { app, expires_at } => (Principal::App(app), expires_at),
         TokenRecord::Access(access) => {
             let expires_at = access.session.access_expires_at;
             (user(front, access, now).await?, expires_at)
@@ -95,7 +102,7 @@ pub async fn of_token(front: &Front, token: &str) -> Result<Principal, ApiError>
 
 async fn user(front: &Front, access: AccessRecord, now: WallTime) -> Result<Principal, ApiError> {
     if now >= access.session.access_expires_at {
-        return Err(unauthorized("OAU-128", Some("TokenExpired"), "Access token is expired"));
+        return Err(expired());
     }
     if !access.owner_enabled {
         return Err(ApiError::new(
@@ -119,8 +126,12 @@ async fn user(front: &Front, access: AccessRecord, now: WallTime) -> Result<Prin
     })))
 }
 
+fn expired() -> ApiError {
+    unauthorized("OAU-128", Some("TokenExpired"), "Access token is expired")
+}
+
 /// The token of `Authorization: Bearer`, the scheme in any case.
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Err(unauthorized("OAU-123", None, "Authorization header is not specified"));
     };

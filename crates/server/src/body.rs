@@ -5,9 +5,11 @@
 //! line and column; JSON of the wrong shape is CMN-101 with the name of the member.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -39,6 +41,10 @@ impl BodyLimit {
             ("limits.publish_request", limits.publish_request)
         } else if path.contains("/subscription") {
             ("limits.subscription_request", limits.subscription_request)
+        } else if path.starts_with("/hookswitch/v1/accounts/") && path.ends_with("/extensions") {
+            ("limits.import_request", limits.import_request)
+        } else if path.starts_with("/webhook/") || path.starts_with("/webhooks/") {
+            ("limits.incoming_post", limits.incoming_post)
         } else {
             ("limits.other_request", limits.other_request)
         };
@@ -58,8 +64,9 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let limit = BodyLimit::of(request.uri().path(), &Front::from_ref(state).settings.limits);
-        read(request.into_body(), limit).await.map(Self)
+        let front = Front::from_ref(state);
+        let limit = BodyLimit::of(request.uri().path(), &front.settings.limits);
+        read(&front, request.into_body(), limit).await.map(Self)
     }
 }
 
@@ -94,14 +101,30 @@ where
     }
 }
 
-/// Reads a body whole.
-pub async fn read(body: Body, limit: BodyLimit) -> Result<Bytes, ApiError> {
-    match Limited::new(body, limit.bytes).collect().await {
+/// Reads a body whole, within its limit of time too.
+pub async fn read(front: &Front, body: Body, limit: BodyLimit) -> Result<Bytes, ApiError> {
+    let within = front.settings.limits.body_within;
+    let read = tokio::select! {
+        biased;
+        read = Limited::new(body, limit.bytes).collect() => read,
+        // Nobody sleeps where the body came along with the head.
+        () = async { front.handles.sleep(within).await } => return Err(too_slow(within)),
+    };
+    match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if is_over_limit(error.as_ref()) => Err(limit.exceeded()),
         // The client went away or broke the framing; nobody will read this.
         Err(_) => Err(ApiError::malformed("Request body ended too early")),
     }
+}
+
+/// 408: what drips holds a connection for as long as it likes. The connection is closed.
+fn too_slow(within: Duration) -> ApiError {
+    let message = format!(
+        "Request body did not arrive within the limit [limits.body_within] of {} ms",
+        within.as_millis()
+    );
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "CMN-104", message).with("limitName", "limits.body_within")
 }
 
 /// The front door's own limit shows as a cause, because the body it bounds is wrapped.
@@ -186,6 +209,7 @@ mod tests {
         assert_eq!(name("/hookswitch/v1/events"), "limits.publish_request");
         assert_eq!(name("/restapi/v1.0/subscription/7"), "limits.subscription_request");
         assert_eq!(name("/webinar/notifications/v1/subscriptions"), "limits.subscription_request");
+        assert_eq!(name("/webhook/v2/7"), "limits.incoming_post");
         assert_eq!(name("/restapi/oauth/token"), "limits.other_request");
     }
 }

@@ -8,6 +8,7 @@
 //! How layers are put together is in `layers`, how a value is written in `value`.
 
 mod layers;
+pub mod reference;
 mod value;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use hookswitch_core::lifetime::PutSemantics;
 use hookswitch_core::limits;
+use hookswitch_transport::webhook::subnet::Subnet;
 
 pub use layers::{ConfigError, Layers, Setting};
 pub use value::{Secret, Size, Value};
@@ -71,8 +73,14 @@ settings! {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
         /// The data folder.
         data: PathBuf = PathBuf::from("./hookswitch-data");
-        /// Base of every absolute URL that is handed out. Without it: http:// and the listen address.
+        /// Base of every absolute URL that is handed out. Without it: http:// (https:// with a certificate) and the
+        /// listen address.
         public_url: Option<String> = None;
+        /// PEM file with the certificate of the listener and its chain; with it and `tls_key` the listener speaks
+        /// TLS 1.2 or newer. Read again when it changes.
+        tls_certificate: Option<PathBuf> = None;
+        /// PEM file with the key of the certificate.
+        tls_key: Option<PathBuf> = None;
         /// The master key as base64 of 32 bytes, instead of `master.key` in the data folder; older keys behind commas.
         master_key: Option<Secret> = None;
         /// Development mode: a demo account, `dev.env`, deliveries to loopback allowed, Host and Origin checked.
@@ -81,11 +89,19 @@ settings! {
         dev_remote: bool = false;
         /// What PUT of a subscription renews: `seed` (without a body, or with the present filters) or `always-renew`.
         put_semantics: PutSemantics = PutSemantics::Seed;
+        /// Subnets of proxies before this server; whom they name in X-Forwarded-For is who calls.
+        trusted_proxies: Vec<String> = Vec::new();
         tables {
             /// Logins and tokens.
             sessions: Sessions;
+            /// An identity provider of the operator's own, whose assertions log users in.
+            identity: Identity;
+            /// How many calls a user may make with an app in a minute.
+            rate_limits: RateLimits;
             /// Bounds on what requests may hold and accounts may keep.
             limits: Limits;
+            /// What an account may use in a day.
+            quotas: Quotas;
             /// Sending to subscribers.
             delivery: Delivery;
             /// The event log on disk.
@@ -113,6 +129,52 @@ settings! {
         per_user_and_app: usize = limits::SESSIONS_PER_USER_AND_APP;
         /// Rounds of PBKDF2-HMAC-SHA256 for new passwords.
         password_rounds: u32 = 600_000;
+        /// How long the sign-in page knows a browser before it asks for the password again.
+        sign_in_lifetime: Duration = Duration::from_secs(8 * 3600);
+        /// Failed logins of a user that cost nothing. Each further one doubles the delay before the next attempt.
+        failed_logins_free: u32 = 5;
+        /// The first such delay.
+        failed_login_delay: Duration = Duration::from_secs(1);
+        /// With this many failed logins in a row a user is locked out.
+        lock_out_after: u32 = 10;
+        /// For how long.
+        lock_out: Duration = Duration::from_secs(900);
+        /// The same for an address, whomever it tries. Without it: 100, and any number in development mode.
+        lock_out_address_after: Option<u32> = None;
+    }
+}
+
+settings! {
+    /// An identity provider of the operator's own (`[identity]`): its assertions serve the jwt-bearer grant.
+    Identity in "identity" {
+        /// Its keys: the path of a JWKS file, or an http or https URL. Without it there is no such provider.
+        jwks: Option<String> = None;
+        /// What `iss` must be.
+        issuer: Option<String> = None;
+        /// What `aud` must be, or hold.
+        audience: Option<String> = None;
+        /// The claim that names the user.
+        claim: String = "sub".to_owned();
+        /// What that claim holds: `extension-id` or `email`.
+        names: IdentityNames = IdentityNames::ExtensionId;
+        /// How old the keys may be. They are also read again, at most every ten seconds, when a key is not among them.
+        refresh_every: Duration = Duration::from_secs(600);
+    }
+}
+
+settings! {
+    /// Calls of one user with one app in sliding 60 seconds, by the group of the call (`[rate_limits]`).
+    RateLimits in "rate_limits" {
+        /// Whether calls beyond are refused, with 429. Each then waits for 60 seconds without a call.
+        enforce: bool = false;
+        /// Calls of the group `light`.
+        light: u32 = limits::CALLS_LIGHT;
+        /// Calls of the group `medium`.
+        medium: u32 = limits::CALLS_MEDIUM;
+        /// Calls of the group `heavy`.
+        heavy: u32 = limits::CALLS_HEAVY;
+        /// Calls of the group `auth`: logins, refreshes, revocations.
+        auth: u32 = limits::CALLS_AUTH;
     }
 }
 
@@ -129,8 +191,18 @@ settings! {
         subscription_request: Size = Size(limits::SUBSCRIPTION_REQUEST_BYTES);
         /// Any other request.
         other_request: Size = Size(limits::OTHER_REQUEST_BYTES);
+        /// A post by an incoming webhook of team messaging, its attachments included.
+        incoming_post: Size = Size(limits::INCOMING_POST_BYTES);
+        /// Posts that one incoming webhook may make in a minute. Without it: 30, and any number in development mode.
+        incoming_posts_per_minute: Option<u32> = None;
+        /// A bulk import of extensions.
+        import_request: Size = Size(limits::IMPORT_REQUEST_BYTES);
+        /// Lines of one bulk import.
+        import_lines: usize = limits::IMPORT_LINES;
         /// The head of a request.
         request_head: Size = Size(limits::REQUEST_HEAD_BYTES);
+        /// The body of a request must have arrived within this time.
+        body_within: Duration = limits::REQUEST_BODY_WITHIN;
         /// One event filter.
         filter: Size = Size(limits::FILTER_BYTES);
         /// Event filters of one subscription.
@@ -139,6 +211,19 @@ settings! {
         subscriptions_per_user_and_app: usize = limits::SUBSCRIPTIONS_PER_USER_AND_APP;
         /// Deliveries that may wait for one subscription; beyond, the oldest are exhausted.
         backlog_deliveries: u64 = limits::BACKLOG_DELIVERIES;
+    }
+}
+
+settings! {
+    /// What an account may use in a day, from midnight to midnight UTC, unless it has quotas of its own
+    /// (`[quotas]`). Publishing beyond is answered with 429.
+    Quotas in "quotas" {
+        /// Events accepted.
+        events_per_day: Option<u64> = None;
+        /// Deliveries that they were matched to.
+        deliveries_per_day: Option<u64> = None;
+        /// Bytes of event bodies accepted.
+        bytes_per_day: Option<Size> = None;
     }
 }
 
@@ -234,6 +319,32 @@ impl Value for PutSemantics {
     }
 }
 
+/// What a claim of the operator's identity provider holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityNames {
+    ExtensionId,
+    Email,
+}
+
+impl Value for IdentityNames {
+    const FORM: &'static str = "\"extension-id\" or \"email\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "extension-id" => Ok(Self::ExtensionId),
+            "email" => Ok(Self::Email),
+            _ => Err(format!("must be {}", Self::FORM)),
+        }
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Self::ExtensionId => "\"extension-id\"".into(),
+            Self::Email => "\"email\"".into(),
+        }
+    }
+}
+
 impl Settings {
     /// Puts the layers together. Every mistake of every layer is in the error.
     pub fn load(mut layers: Layers) -> Result<Self, ConfigError> {
@@ -254,9 +365,25 @@ impl Settings {
     pub fn base_url(&self, bound: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None if bound.ip().is_unspecified() => format!("http://127.0.0.1:{}", bound.port()),
-            None => format!("http://{bound}"),
+            None if bound.ip().is_unspecified() => format!("{}://127.0.0.1:{}", self.scheme(), bound.port()),
+            None => format!("{}://{bound}", self.scheme()),
         }
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls_certificate.is_some() { "https" } else { "http" }
+    }
+
+    /// Posts that one incoming webhook may make in a minute; `None`: any number.
+    pub fn incoming_posts_per_minute(&self) -> Option<u32> {
+        let default = (!self.dev).then_some(limits::INCOMING_POSTS_PER_MINUTE);
+        self.limits.incoming_posts_per_minute.or(default)
+    }
+
+    /// Failed logins from one address before it is locked out; `None`: any number.
+    pub fn lock_out_address_after(&self) -> Option<u32> {
+        let default = (!self.dev).then_some(limits::FAILED_LOGINS_PER_ADDRESS);
+        self.sessions.lock_out_address_after.or(default)
     }
 
     /// What no single value shows.
@@ -282,12 +409,34 @@ impl Settings {
                 );
             }
         }
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(_), None) => layers.reject("tls_key", "is needed beside tls_certificate".into()),
+            (None, Some(_)) => layers.reject("tls_certificate", "is needed beside tls_key".into()),
+            _ => {}
+        }
         let sessions = &self.sessions;
         if sessions.access_token_lifetime < Duration::from_secs(600) {
             layers.reject("sessions.access_token_lifetime", "must be at least 10m".into());
         }
         if sessions.refresh_token_lifetime > sessions.refresh_token_longest {
             layers.reject("sessions.refresh_token_lifetime", "must not exceed refresh_token_longest".into());
+        }
+        if sessions.lock_out_after <= sessions.failed_logins_free {
+            layers.reject("sessions.lock_out_after", "must exceed failed_logins_free".into());
+        }
+        let identity = &self.identity;
+        if identity.jwks.is_some() && (identity.issuer.is_none() || identity.audience.is_none()) {
+            layers.reject("identity.jwks", "needs identity.issuer and identity.audience".into());
+        }
+        for proxy in &self.trusted_proxies {
+            if let Err(error) = proxy.parse::<Subnet>() {
+                layers.reject("trusted_proxies", error.to_string());
+            }
+        }
+        if !(limits::REQUEST_HEAD_BYTES_LEAST..=limits::REQUEST_HEAD_BYTES_MOST)
+            .contains(&self.limits.request_head.0)
+        {
+            layers.reject("limits.request_head", "must be 8KiB to 1MiB".into());
         }
         if self.delivery.in_flight_at_first > self.delivery.in_flight_at_most {
             layers.reject("delivery.in_flight_at_first", "must not exceed in_flight_at_most".into());

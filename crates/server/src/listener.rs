@@ -1,5 +1,6 @@
-//! The one listener: accepts connections, speaks HTTP/1.1 on each, and lets them end when the server
-//! stops. Bounded: connections by number, a request's head by size and time.
+//! The one listener: accepts connections, speaks HTTP/1.1 on each, over TLS if there is a certificate, and
+//! lets them end when the server stops. Bounded: connections by number, a TLS handshake by time, a
+//! request's head by size and time.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -7,28 +8,49 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use hookswitch_core::clock::Handles;
-use hookswitch_core::limits::REQUEST_HEAD_BYTES;
+use hookswitch_core::clock::{Handles, Sleep};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::Accept;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use crate::headers::ClientAddress;
+use crate::tls::ListenerTls;
 
 /// Connections open at once; further ones wait in the operating system's queue.
 const CONNECTIONS: usize = 20_000;
 /// A client must have sent the head of a request within this.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// And have ended the handshake of TLS within this.
+const TLS_WITHIN: Duration = Duration::from_secs(10);
 /// After an accept that failed (out of file descriptors), try again after this.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+
+/// What connections are served with.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) router: Router,
+    /// How large the head of a request may be, `limits.request_head`.
+    pub(crate) head_bytes: usize,
+}
+
+/// One connection's share of it.
+struct Guest {
+    door: Door,
+    from: ClientAddress,
+}
 
 /// Serves until `stopping`, then lets requests under way end; the tracker ends with the last of them.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    tls: Option<Arc<ListenerTls>>,
+    door: Door,
     handles: Handles,
     stopping: CancellationToken,
     connections: TaskTracker,
@@ -41,12 +63,25 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, stopping) = (router.clone(), stopping.clone());
-                connections.spawn(async move {
-                    connection(stream, router, stopping).await;
-                    drop(permit);
-                });
+            Ok((stream, peer)) => {
+                // A failure here only costs latency.
+                let _ = stream.set_nodelay(true);
+                let guest = Guest { door: door.clone(), from: ClientAddress(peer.ip()) };
+                let stopping = stopping.clone();
+                match &tls {
+                    None => connections.spawn(async move {
+                        connection(stream, guest, stopping).await;
+                        drop(permit);
+                    }),
+                    Some(tls) => {
+                        let handshake = tls.acceptor().accept(stream);
+                        let within = handles.sleep(TLS_WITHIN);
+                        connections.spawn(async move {
+                            secured(handshake, within, guest, stopping).await;
+                            drop(permit);
+                        })
+                    }
+                };
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");
@@ -56,17 +91,33 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stopping: CancellationToken) {
-    // A failure here only costs latency.
-    let _ = stream.set_nodelay(true);
+/// A handshake that fails is the client's business.
+async fn secured(handshake: Accept<TcpStream>, within: Sleep, guest: Guest, stopping: CancellationToken) {
+    let stream = tokio::select! {
+        stream = handshake => stream,
+        () = within => return,
+        () = stopping.cancelled() => return,
+    };
+    match stream {
+        Ok(stream) => connection(stream, guest, stopping).await,
+        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+    }
+}
+
+async fn connection<S>(stream: S, guest: Guest, stopping: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Guest { door: Door { router, head_bytes }, from } = guest;
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request).await) }
+        async move { Ok::<_, Infallible>(answer(router, from, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(REQUEST_HEAD_BYTES)
+        // Twice as much as may be, so that somebody can say what the limit is.
+        .max_buf_size(2 * head_bytes)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
@@ -80,7 +131,12 @@ async fn connection(stream: TcpStream, router: Router, stopping: CancellationTok
     }
 }
 
-async fn answer(router: Router, request: http::Request<Incoming>) -> http::Response<Body> {
+async fn answer(
+    router: Router,
+    from: ClientAddress,
+    mut request: http::Request<Incoming>,
+) -> http::Response<Body> {
+    request.extensions_mut().insert(from);
     match router.oneshot(request.map(Body::new)).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -27,7 +27,7 @@ pub fn open(settings: &Settings, handles: &Handles) -> Result<Vault, MasterKeyEr
         let lines = text.0.replace([',', ' '], "\n");
         return vault("the settings", &lines);
     }
-    let path = settings.data.join("master.key");
+    let path = file_in(&settings.data);
     let in_file = |source| MasterKeyError::File { path: path.clone(), source };
     if let Some(text) = private_file::read(&path).map_err(in_file)? {
         return vault(&path.display().to_string(), &text);
@@ -40,6 +40,11 @@ pub fn open(settings: &Settings, handles: &Handles) -> Result<Vault, MasterKeyEr
     let text = Vault::key_text(key);
     private_file::write(&path, &text).map_err(in_file)?;
     vault(&path.display().to_string(), &text)
+}
+
+/// Where the key of a data folder is, unless the settings bring one.
+pub fn file_in(data: &Path) -> PathBuf {
+    data.join("master.key")
 }
 
 fn vault(origin: &str, text: &str) -> Result<Vault, MasterKeyError> {

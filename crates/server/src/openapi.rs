@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::headers;
 use crate::state::{App, Front};
-use crate::{hookswitch, oauth, restapi, webinar};
+use crate::{hookswitch, oauth, restapi, team_messaging, webinar};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,9 +39,13 @@ use crate::{hookswitch, oauth, restapi, webinar};
         (name = "oauth", description = "Tokens"),
         (name = "directory", description = "Accounts and their extensions"),
         (name = "subscriptions", description = "Who wants which events"),
+        (name = "team messaging", description = "Chats, teams, posts and cards"),
+        (name = "team messaging, older paths", description = "The same under the paths that it had before"),
+        (name = "incoming webhooks", description = "Where third parties post into chats"),
         (name = "publish", description = "Events in"),
         (name = "history", description = "What became of events"),
         (name = "catalogue", description = "Which events there are"),
+        (name = "provisioning", description = "Accounts, extensions, apps and tokens, for operators"),
         (name = "operations", description = "Health and figures"),
     )
 )]
@@ -71,6 +75,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(restapi::routes())
         .merge(restapi::subscription::routes())
         .merge(webinar::routes())
+        .merge(team_messaging::routes())
         .merge(hookswitch::routes())
 }
 

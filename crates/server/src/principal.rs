@@ -64,6 +64,8 @@ pub enum Principal {
         account: Option<AccountId>,
     },
     User(Arc<User>),
+    /// An app with no user behind it (client_credentials): nothing that needs to know whose it is.
+    App(AppNo),
 }
 
 /// A user's session with an app.

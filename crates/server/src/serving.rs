@@ -18,11 +18,13 @@ use hookswitch_engine::{Deps, Engine};
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
 use hookswitch_store::log::EventLog;
+use hookswitch_store::provisioning::{Provisioning, Quotas};
 use hookswitch_store::sqlite::control::ControlDb;
 use hookswitch_store::sqlite::directory::SqliteDirectory;
 use hookswitch_store::sqlite::folder::Folder;
 use hookswitch_store::sqlite::segments::{LogOptions, SqliteLog, WriterMode};
 use hookswitch_store::sqlite::subscriptions::SqliteSubscriptions;
+use hookswitch_store::sqlite::team_messaging::SqliteTeamMessaging;
 use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::webhook::guard::Allowed;
 use hookswitch_transport::webhook::tls::TlsSetupError;
@@ -34,8 +36,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::app_secrets::KeptSecrets;
 use crate::config::{CommitOn, Settings};
+use crate::hookswitch::Turns;
+use crate::metering::Metering;
 use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing};
 use crate::state::{App, Front};
+use crate::team_messaging::{EngineSink, Messaging, publish_waiting};
+use crate::tls::{ListenerTls, TlsError};
 use crate::{dev, listener, master_key, openapi};
 
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +50,8 @@ pub enum StartError {
     Store { folder: PathBuf, source: StoreError },
     #[error("TLS for deliveries cannot be set up")]
     Tls(#[from] TlsSetupError),
+    #[error("TLS of the listener cannot be set up")]
+    ListenerTls(#[from] TlsError),
     #[error("the setting {name} is unusable: {why}")]
     Setting { name: &'static str, why: String },
     #[error(transparent)]
@@ -71,13 +79,21 @@ pub async fn start(
 ) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
+    let tls = ListenerTls::of(&settings).await?;
     let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
     let Opened { folder, vault, control, log } = open_files(Arc::clone(&settings), handles.clone()).await?;
     let directory =
         SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
-    let directory: Arc<dyn Directory> = Arc::new(directory.map_err(in_folder)?);
+    let directory = Arc::new(directory.map_err(in_folder)?);
+    let provisioning: Arc<dyn Provisioning> = Arc::clone(&directory) as _;
+    let directory: Arc<dyn Directory> = directory;
+    let chats = SqliteTeamMessaging::new(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy));
     let subscriptions: Arc<dyn Subscriptions> =
         Arc::new(SqliteSubscriptions::new(control, Arc::clone(&vault), Arc::clone(&handles.entropy)));
+    if !settings.dev && !provisioning.has_admin_token().await.map_err(in_folder)? {
+        let data = settings.data.display();
+        tracing::warn!("nobody has an admin token for {data}: stop and run `hookswitch init --data {data}`");
+    }
     let front = Front::new(
         Arc::clone(&settings),
         handles.clone(),
@@ -104,6 +120,14 @@ pub async fn start(
     })
     .await
     .map_err(in_folder)?;
+    let quotas = Quotas {
+        events: settings.quotas.events_per_day,
+        deliveries: settings.quotas.deliveries_per_day,
+        bytes: settings.quotas.bytes_per_day.map(|size| size.0 as u64),
+    };
+    let metering =
+        Metering::start(Arc::clone(&provisioning), engine.usage().clone(), handles.clone(), quotas).await;
+    let metering = Arc::new(metering.map_err(in_folder)?);
     let subscribing = Subscribing::new(Parts {
         store: Arc::clone(&subscriptions),
         directory: Arc::clone(&directory),
@@ -119,14 +143,25 @@ pub async fn start(
         subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
         put_semantics: settings.put_semantics,
     });
+    let messaging = Messaging::new(
+        Arc::new(chats),
+        Arc::clone(&directory),
+        handles.clone(),
+        front.base_url.clone(),
+        settings.incoming_posts_per_minute(),
+    );
     let app = Arc::new(App {
         front,
         settings,
         handles: handles.clone(),
         vault,
         directory,
+        provisioning,
+        turns: Turns::default(),
+        metering,
         subscriptions,
         subscribing,
+        messaging,
         catalogue,
         log: Arc::clone(&log),
         engine,
@@ -134,8 +169,19 @@ pub async fn start(
     });
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
+    let sink = EngineSink {
+        engine: app.engine.clone(),
+        catalogue: Arc::clone(&app.catalogue),
+        handles: handles.clone(),
+    };
+    connections.spawn(publish_waiting(app.messaging.clone(), Arc::new(sink), stopping.clone()));
+    connections.spawn(Arc::clone(&app.metering).run(stopping.clone()));
     let router = openapi::router(Arc::clone(&app));
-    connections.spawn(listener::serve(listener, router, handles, stopping.clone(), connections.clone()));
+    let door = listener::Door { router, head_bytes: app.settings.limits.request_head.0 };
+    if let Some(tls) = &tls {
+        connections.spawn(Arc::clone(tls).watch(handles.clone(), stopping.clone()));
+    }
+    connections.spawn(listener::serve(listener, tls, door, handles, stopping.clone(), connections.clone()));
     Ok(Server { app, address, stopping, connections, _folder: folder })
 }
 
@@ -158,6 +204,12 @@ impl Server {
         tokio::select! {
             () = self.connections.wait() => {}
             () = within => {}
+        }
+        if let Err(error) = self.app.metering.write_down().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the last usage could not be written down"
+            );
         }
     }
 }

@@ -17,13 +17,20 @@ use hookswitch_engine::Engine;
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
 use hookswitch_store::log::EventLog;
+use hookswitch_store::provisioning::Provisioning;
 use hookswitch_store::subscriptions::Subscriptions;
+use hookswitch_transport::webhook::subnet::Subnet;
 use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
+use crate::headers::rates::Rates;
+use crate::hookswitch::Turns;
+use crate::metering::Metering;
+use crate::oauth::{Browsers, FailedLogins, IdentityProvider};
 use crate::restapi::subscription::Subscribing;
+use crate::team_messaging::Messaging;
 use crate::token_cache::TokenCache;
 
 /// Accounts whose existence is remembered.
@@ -37,8 +44,13 @@ pub struct App {
     pub handles: Handles,
     pub vault: Arc<Vault>,
     pub directory: Arc<dyn Directory>,
+    pub provisioning: Arc<dyn Provisioning>,
+    /// Writers of the directory, one after another.
+    pub turns: Turns,
+    pub metering: Arc<Metering>,
     pub subscriptions: Arc<dyn Subscriptions>,
     pub subscribing: Subscribing,
+    pub messaging: Messaging,
     pub log: Arc<dyn EventLog>,
     pub catalogue: Arc<Catalogue>,
     pub engine: Engine,
@@ -65,6 +77,13 @@ impl FromRef<Arc<App>> for Front {
     }
 }
 
+#[derive(Default)]
+struct KnownAccounts {
+    accounts: HashSet<AccountId>,
+    /// Grows with each account that is forgotten.
+    round: u64,
+}
+
 /// Who calls and who is there. Cheap to clone.
 #[derive(Clone)]
 pub struct Front(Arc<FrontParts>);
@@ -77,7 +96,14 @@ pub struct FrontParts {
     pub base_url: String,
     pub(crate) tokens: TokenCache,
     pub(crate) hashing: Semaphore,
-    known_accounts: RwLock<HashSet<AccountId>>,
+    pub(crate) failed_logins: FailedLogins,
+    pub(crate) browsers: Browsers,
+    pub(crate) rates: Rates,
+    /// The operator's own identity provider.
+    pub(crate) identity: Option<IdentityProvider>,
+    /// Whose X-Forwarded-For is believed.
+    pub(crate) proxies: Vec<Subnet>,
+    known_accounts: RwLock<KnownAccounts>,
 }
 
 impl Front {
@@ -89,6 +115,12 @@ impl Front {
         base_url: String,
     ) -> Self {
         Self(Arc::new(FrontParts {
+            failed_logins: FailedLogins::default(),
+            browsers: Browsers::new(&handles),
+            rates: Rates::default(),
+            identity: IdentityProvider::of(&settings.identity),
+            // Checked when the settings were read.
+            proxies: settings.trusted_proxies.iter().filter_map(|subnet| subnet.parse().ok()).collect(),
             settings,
             handles,
             directory,
@@ -102,22 +134,29 @@ impl Front {
     /// Whether there is such an account. Asked for every published event, so a yes is remembered;
     /// accounts that are deleted have to be forgotten with `forget_account`.
     pub async fn knows_account(&self, account: AccountId) -> Result<bool, StoreError> {
-        if self.known_accounts.read().contains(&account) {
-            return Ok(true);
-        }
-        let known = self.directory.account(account).await?.is_some();
-        if known {
-            let mut accounts = self.known_accounts.write();
-            if accounts.len() >= KNOWN_ACCOUNTS {
-                accounts.clear();
+        let round = {
+            let known = self.known_accounts.read();
+            if known.accounts.contains(&account) {
+                return Ok(true);
             }
-            accounts.insert(account);
+            known.round
+        };
+        let exists = self.directory.account(account).await?.is_some();
+        let mut known = self.known_accounts.write();
+        // One that was forgotten meanwhile may not come back.
+        if exists && known.round == round {
+            if known.accounts.len() >= KNOWN_ACCOUNTS {
+                known.accounts.clear();
+            }
+            known.accounts.insert(account);
         }
-        Ok(known)
+        Ok(exists)
     }
 
     pub fn forget_account(&self, account: AccountId) {
-        self.known_accounts.write().remove(&account);
+        let mut known = self.known_accounts.write();
+        known.round += 1;
+        known.accounts.remove(&account);
     }
 }
 

@@ -72,6 +72,16 @@ impl TokenCache {
     }
 }
 
+impl TokenCache {
+    /// For changes whose tokens cannot be named.
+    pub(crate) fn forget_all(&self) {
+        let mut state = self.state.lock();
+        state.round += 1;
+        state.young.clear();
+        state.old.clear();
+    }
+}
+
 impl State {
     fn insert(&mut self, token: TokenHash, entry: Entry) {
         if self.young.len() >= GENERATION {

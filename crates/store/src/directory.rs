@@ -18,9 +18,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::{AccountId, AppNo, ExtensionId};
+use hookswitch_core::lock_out::Failures;
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
+use crate::sign_in::SignIn;
 
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,6 +190,8 @@ pub struct ExtensionPage {
 /// By what a user says who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginName {
+    /// The extension itself, where something else has vouched for it.
+    Id(ExtensionId),
     /// Digits only, with the country code.
     Phone {
         digits: String,
@@ -205,6 +209,7 @@ pub struct LoginRecord {
     pub extension: Extension,
     pub account_status: AccountStatus,
     pub password: Option<StoredPassword>,
+    pub failures: Failures,
 }
 
 /// A session that is to be.
@@ -289,8 +294,15 @@ pub enum Ended {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenRecord {
     Admin,
-    Publish { account: Option<AccountId> },
+    Publish {
+        account: Option<AccountId>,
+    },
     Access(AccessRecord),
+    /// An app, with no user behind it.
+    App {
+        app: AppNo,
+        expires_at: WallTime,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -379,7 +391,7 @@ pub struct Foundation {
 }
 
 #[async_trait]
-pub trait Directory: Send + Sync + 'static {
+pub trait Directory: SignIn {
     async fn account(&self, account: AccountId) -> Result<Option<Account>, StoreError>;
 
     /// The account of a company (D19).

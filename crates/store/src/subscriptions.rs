@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::delivery::EndReason;
-use hookswitch_core::id::{FilterNo, SubscriptionId, SubscriptionNo};
+use hookswitch_core::id::{AccountId, AppNo, ExtensionId, FilterNo, SubscriptionId, SubscriptionNo};
 use hookswitch_core::subscription::{
     BlacklistedData, DisabledFilter, Door, Owner, Status, Subscription, Target,
 };
@@ -74,6 +74,14 @@ pub struct Known {
     pub owner: Owner,
     /// `Some` for a tombstone.
     pub ended: Option<(WallTime, EndReason)>,
+}
+
+/// Whose subscriptions are to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belonging {
+    Account(AccountId),
+    Extension(AccountId, ExtensionId),
+    App(AppNo),
 }
 
 /// One page of a listing, oldest first.
@@ -157,6 +165,9 @@ pub trait Subscriptions: Send + Sync + 'static {
     async fn forget(&self, ended_before: WallTime, limit: usize) -> Result<bool, StoreError>;
 
     // For the history and the operator.
+
+    /// At most `limit` that have not ended, expired or not.
+    async fn belonging(&self, to: Belonging, limit: usize) -> Result<Vec<Known>, StoreError>;
 
     /// By the name that the outside knows, ended or not.
     async fn known(&self, scope: Scope, id: SubscriptionId) -> Result<Option<Known>, StoreError>;

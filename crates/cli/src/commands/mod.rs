@@ -1,11 +1,21 @@
-//! The client commands, a file each: ask the HTTP API, print what it says.
+//! The client commands, a file each: ask the HTTP API, print what it says. (`init`, which prepares a data
+//! folder, is here too.)
 
+pub mod account;
+pub mod app;
+pub mod audit;
 pub mod deliveries;
+pub mod doctor;
 pub mod event_types;
 pub mod events;
+pub mod extension;
+pub mod init;
 pub mod openapi;
 pub mod publish;
+mod resource;
 pub mod subscriptions;
+pub mod token;
+pub mod usage;
 
 use serde_json::Value;
 use url::form_urlencoded::Serializer;

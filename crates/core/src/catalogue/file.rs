@@ -31,19 +31,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::catalogue::entry::{
-    Entry, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable, WhenAbsent,
-};
+use crate::catalogue::entry::{Entry, OnViolation, Parameter, ParameterKind, Refine, Scope, Variable};
 use crate::catalogue::fields::{CatalogueError, Fields};
+use crate::catalogue::parameters;
 use crate::catalogue::paths::{Part, parse_pattern};
-use crate::catalogue::place::{Place, Pointer};
+use crate::catalogue::place::Place;
 use crate::catalogue::reading::Plan;
-use crate::catalogue::shaping::Shaping;
 use crate::filter::Condition;
 use crate::schema::Schema;
 
-const SHAPING_PARAMETERS: usize = 8;
-const REFINING_PARAMETERS: usize = 16;
 const VARIABLES: usize = 16;
 /// How deep definitions may refer to each other.
 const REFERENCES: u32 = 8;
@@ -58,7 +54,7 @@ pub(crate) struct WrittenForm {
     pub(crate) permissions: Vec<String>,
     /// Places with the value that must stand there: this path is for such events only.
     #[serde(default, rename = "where")]
-    restrictions: BTreeMap<String, String>,
+    pub(crate) restrictions: BTreeMap<String, String>,
     #[serde(skip)]
     pub(crate) conditions: Vec<Condition>,
 }
@@ -92,7 +88,7 @@ fn entry(
         return Err(fields.error("name", "may only have a-z, 0-9, dot, underscore and hyphen"));
     }
     let mut forms = forms(&mut fields)?;
-    let mut parameters = parameters(&mut fields)?;
+    let mut parameters = parameters::read(&mut fields)?;
     let mut variables = variables(&mut fields, &forms)?;
     check_places(&fields, &parameters, &variables)?;
     let source = fields.value("schema").ok_or_else(|| fields.error("schema", "is missing"))?;
@@ -105,7 +101,7 @@ fn entry(
         return Err(fields.error("sample", "is no object"));
     }
     schema.check(&sample).map_err(|violation| fields.error("sample", violation.to_string()))?;
-    let mut unwritten = unwritten(&fields, &mut forms, &parameters)?;
+    let mut unwritten = parameters::restrictions(&fields, &mut forms, &parameters)?;
     let plan = plan(&mut parameters, &mut unwritten, &mut variables);
     let ordering_key = fields.or_default::<Vec<Value>>("orderingKey")?;
     let entry = Entry {
@@ -117,7 +113,7 @@ fn entry(
         members_only: fields.or_default("membersOnly")?,
         ordering_key: places(&fields, "orderingKey", &ordering_key)?,
         on_violation: fields.optional("onViolation")?.unwrap_or(OnViolation::Warn),
-        shaping: shaping(&parameters),
+        shaping: parameters::shaping(&parameters),
         unwritten,
         plan,
         name,
@@ -162,123 +158,6 @@ pub(crate) fn variable_names(parts: &[Part]) -> impl Iterator<Item = &str> {
         Part::Variable(name) => Some(name.as_str()),
         Part::Fixed(_) => None,
     })
-}
-
-// === parameters ===
-
-fn parameters(fields: &mut Fields) -> Result<Vec<Parameter>, CatalogueError> {
-    let mut parameters: Vec<Parameter> = Vec::new();
-    let (mut refining, mut shaping) = (0usize, 0usize);
-    for (within, value) in fields.list("parameters")? {
-        let mut of_parameter = Fields::new(&fields.entry, &within, value)?;
-        let name: String = of_parameter.required("name")?;
-        if parameters.iter().any(|known| known.name == name) {
-            return Err(of_parameter.error("name", format!("{name:?} occurs twice")));
-        }
-        let kind: String = of_parameter.required("kind")?;
-        let kind = match kind.as_str() {
-            "refine" => {
-                refining += 1;
-                ParameterKind::Refine(refine(&mut of_parameter, refining - 1)?)
-            }
-            "constant" => ParameterKind::Constant {
-                value: of_parameter.required("value")?,
-                required: of_parameter.or_default("required")?,
-            },
-            "shape" => {
-                shaping += 1;
-                ParameterKind::Shape(shape(&mut of_parameter, shaping - 1)?)
-            }
-            "seconds" => ParameterKind::Seconds,
-            other => {
-                let reason = format!("{other:?} is none of refine, constant, shape, seconds");
-                return Err(of_parameter.error("kind", reason));
-            }
-        };
-        let summary = of_parameter.or_default("summary")?;
-        of_parameter.finish()?;
-        parameters.push(Parameter { name, summary, kind });
-    }
-    follow_implications(fields, &mut parameters)?;
-    Ok(parameters)
-}
-
-fn refine(fields: &mut Fields, no: usize) -> Result<Refine, CatalogueError> {
-    if no >= REFINING_PARAMETERS {
-        return Err(fields.error("kind", format!("there are more than {REFINING_PARAMETERS} of this kind")));
-    }
-    let written: Vec<Value> = fields.required("places")?;
-    let places = places(fields, "places", &written)?;
-    if places.is_empty() {
-        return Err(fields.error("places", "is empty"));
-    }
-    let values: Vec<String> = fields.or_default("values")?;
-    let aliases: BTreeMap<String, String> = fields.or_default("aliases")?;
-    if let Some((alias, value)) = aliases.iter().find(|(_, value)| !values.contains(value)) {
-        return Err(
-            fields.error("aliases", format!("{alias:?} stands for {value:?}, which is no legal value"))
-        );
-    }
-    let when_absent = fields.or_default("whenAbsent")?;
-    let no = u8::try_from(no).unwrap_or(u8::MAX);
-    Ok(Refine {
-        places,
-        values,
-        aliases: aliases.into_iter().collect(),
-        when_absent,
-        no,
-        sources: Vec::new(),
-    })
-}
-
-fn shape(fields: &mut Fields, no: usize) -> Result<Shape, CatalogueError> {
-    if no >= SHAPING_PARAMETERS {
-        return Err(fields.error("kind", format!("there are more than {SHAPING_PARAMETERS} of this kind")));
-    }
-    let adds: Vec<String> = fields.required("adds")?;
-    let pointer = |text: &String| Pointer::parse(text).map_err(|reason| fields.error("adds", reason));
-    let adds = adds.iter().map(pointer).collect::<Result<_, _>>()?;
-    Ok(Shape { adds, implies: fields.or_default("implies")?, bits: 1 << no })
-}
-
-/// Gives each shaping parameter the bits of all that it implies.
-fn follow_implications(fields: &Fields, parameters: &mut [Parameter]) -> Result<(), CatalogueError> {
-    let bits_of = |parameters: &[Parameter], name: &str| {
-        parameters.iter().find(|parameter| parameter.name == name).and_then(|parameter| {
-            match &parameter.kind {
-                ParameterKind::Shape(shape) => Some(shape.bits),
-                _ => None,
-            }
-        })
-    };
-    // An implication may lead to another one: as many rounds as there are parameters settle it.
-    for _ in 0..parameters.len() {
-        for index in 0..parameters.len() {
-            let ParameterKind::Shape(shape) = &parameters[index].kind else { continue };
-            let mut bits = shape.bits;
-            for implied in &shape.implies {
-                bits |= bits_of(parameters, implied).ok_or_else(|| {
-                    fields.error("parameters", format!("{implied:?} is implied and is no shaping parameter"))
-                })?;
-            }
-            if let ParameterKind::Shape(shape) = &mut parameters[index].kind {
-                shape.bits = bits;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A member is kept for any shape with the own bit of a parameter that adds it. Own bits come in the
-/// order of the parameters.
-fn shaping(parameters: &[Parameter]) -> Shaping {
-    let shapes = parameters.iter().filter_map(|parameter| match &parameter.kind {
-        ParameterKind::Shape(shape) => Some(shape),
-        _ => None,
-    });
-    let members =
-        shapes.enumerate().flat_map(|(no, shape)| shape.adds.iter().map(move |pointer| (pointer, 1 << no)));
-    Shaping::new(members)
 }
 
 // === variables and places ===
@@ -327,37 +206,8 @@ fn variables(fields: &mut Fields, forms: &[WrittenForm]) -> Result<Vec<Variable>
     Ok(variables)
 }
 
-fn places(fields: &Fields, field: &str, written: &[Value]) -> Result<Vec<Place>, CatalogueError> {
+pub(crate) fn places(fields: &Fields, field: &str, written: &[Value]) -> Result<Vec<Place>, CatalogueError> {
     written.iter().map(|place| Place::parse(place).map_err(|reason| fields.error(field, reason))).collect()
-}
-
-/// Makes the restrictions of forms into conditions, numbered behind the refining parameters.
-fn unwritten(
-    fields: &Fields,
-    forms: &mut [WrittenForm],
-    parameters: &[Parameter],
-) -> Result<Vec<Refine>, CatalogueError> {
-    let written =
-        parameters.iter().filter(|parameter| matches!(parameter.kind, ParameterKind::Refine(_))).count();
-    let mut unwritten: Vec<Refine> = Vec::new();
-    for form in forms {
-        for (place, value) in &form.restrictions {
-            let place =
-                Pointer::parse(place).map(Place::Body).map_err(|reason| fields.error("forms", reason))?;
-            let known = unwritten.iter().position(|refine| refine.places.contains(&place));
-            let at = known.unwrap_or(unwritten.len());
-            let no = u8::try_from(written + at).ok().filter(|no| usize::from(*no) < REFINING_PARAMETERS);
-            let no =
-                no.ok_or_else(|| fields.error("forms", "there are too many parameters and restrictions"))?;
-            if known.is_none() {
-                let (places, when_absent) = (vec![place], WhenAbsent::Differs);
-                let (values, aliases, sources) = (Vec::new(), Vec::new(), Vec::new());
-                unwritten.push(Refine { places, values, aliases, when_absent, no, sources });
-            }
-            form.conditions.push(Condition { parameter: no, values: [value.as_str().into()].into() });
-        }
-    }
-    Ok(unwritten)
 }
 
 fn plan(parameters: &mut [Parameter], unwritten: &mut [Refine], variables: &mut [Variable]) -> Plan {

@@ -1,7 +1,7 @@
 //! The catalogue: which event types there are, as data. The engine knows none of them by name.
 //!
-//! - `entry`: what is known about an event type; `file`: reading that from JSON, ours and an operator's;
-//!   the built-in files are in `crates/core/catalogue/`.
+//! - `entry`: what is known about an event type; `file`, `parameters`, `fields`: reading that from JSON,
+//!   ours and an operator's; the built-in files are in `crates/core/catalogue/`.
 //! - `paths`: from a path to its form; `place`: where in an event something stands, and `reading` it;
 //!   `shaping`: what a subscriber does not get to see of a body.
 //!
@@ -11,6 +11,7 @@
 mod entry;
 mod fields;
 mod file;
+mod parameters;
 pub(crate) mod paths;
 mod place;
 pub(crate) mod reading;

@@ -98,3 +98,64 @@ fn every_setting_has_a_text_and_a_default_that_reads_back() {
         }
     }
 }
+
+/// Text that a layer of texts takes for a setting without a default.
+fn sample(setting: &Setting) -> String {
+    let default = setting.default.parse::<toml::Value>();
+    match default {
+        _ if setting.default.is_empty() => match setting.key.as_str() {
+            "public_url" => "https://example.com".into(),
+            key if setting.form == <u64 as Value>::FORM || setting.form == Size::FORM => {
+                key.len().to_string()
+            }
+            _ => "x".into(),
+        },
+        Ok(toml::Value::String(text)) => text,
+        Ok(toml::Value::Array(items)) => {
+            items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+        }
+        _ => setting.default.clone(),
+    }
+}
+
+#[test]
+fn every_setting_is_read_from_each_layer_and_the_higher_layer_decides() {
+    for setting in Settings::describe() {
+        let (table, name) = setting.key.rsplit_once('.').unwrap_or(("", &setting.key));
+        let heading = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
+        // A time of day is no setting's form.
+        let layers = || file(&format!("{heading}{name} = 07:32:00"));
+        let complains = |layers: Layers, origin: &str| {
+            let mistakes = Settings::load(layers).err().map_or_else(Vec::new, |error| error.mistakes);
+            mistakes.iter().any(|mistake| mistake.starts_with(origin))
+        };
+        let in_file = format!("hookswitch.toml: `{}`", setting.key);
+        assert!(complains(layers(), &in_file), "{} is read from the file", setting.key);
+        let good = sample(&setting);
+        let by_environment = || layers().with_environment(variable(&setting.environment_twin(), &good));
+        assert!(!complains(by_environment(), &in_file), "the environment beats the file for {}", setting.key);
+        assert!(!complains(by_environment(), &setting.environment_twin()), "{} = {good}", setting.key);
+        let by_flag = || layers().with_flag(&setting.key, good.clone());
+        assert!(!complains(by_flag(), &in_file), "a flag beats the file for {}", setting.key);
+        let bad = "no \u{1} value";
+        let environment = variable(&setting.environment_twin(), bad);
+        if complains(file("").with_environment(environment.clone()), &setting.environment_twin()) {
+            let both = file("").with_environment(environment).with_flag(&setting.key, good.clone());
+            assert!(
+                !complains(both, &setting.environment_twin()),
+                "a flag beats the environment for {}",
+                setting.key
+            );
+        }
+    }
+}
+
+#[test]
+fn a_certificate_needs_its_key_and_makes_the_base_url_https() {
+    let all = mistakes(file("tls_certificate = \"a.pem\"")).join("\n");
+    assert!(all.contains("`tls_key`: is needed beside tls_certificate"), "{all}");
+    let all = mistakes(file("tls_key = \"a.key\"")).join("\n");
+    assert!(all.contains("`tls_certificate`: is needed beside tls_key"), "{all}");
+    let settings = Settings::load(file("tls_certificate = \"a.pem\"\ntls_key = \"a.key\"")).unwrap();
+    assert_eq!(settings.base_url("127.0.0.1:4711".parse().unwrap()), "https://127.0.0.1:4711");
+}

@@ -1,7 +1,5 @@
 //! Drawing the demo account: one company, 25 users who share a password, one app that may everything.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_store::directory::{
@@ -10,6 +8,7 @@ use hookswitch_store::directory::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::app_secrets::new_signing_secret;
 use crate::authenticate::hash_token;
 use crate::oauth::jwt_bearer::{self, SigningError};
 use crate::oauth::password;
@@ -19,6 +18,12 @@ const USERS: u64 = 25;
 const FIRST_NUMBER: u64 = 101;
 /// The password is random, so nobody guesses it; a slow hash would only slow down every test that logs in.
 const PASSWORD_ROUNDS: u32 = 5_000;
+/// Where sample programs of the platform wait for an authorization code.
+const REDIRECT_URIS: [&str; 3] = [
+    "http://localhost:3000/oauth2callback",
+    "http://localhost:5000/oauth2callback",
+    "http://127.0.0.1:3000/oauth2callback",
+];
 const FIRST_NAMES: [&str; USERS as usize] = [
     "Ada", "Boris", "Chidi", "Dana", "Emil", "Fatima", "Goran", "Hana", "Ines", "Jonas", "Keiko", "Lars",
     "Mina", "Nadia", "Omar", "Petra", "Quinn", "Rosa", "Samir", "Tove", "Uma", "Viktor", "Wanda", "Xenia",
@@ -70,7 +75,7 @@ pub(super) fn draw(handles: &Handles) -> Result<(Demo, Foundation), SigningError
         jwt: jwt_bearer::sign(&key, &credential)?,
         publish_token: format!("hsp_{}", handles.token(30)),
         admin_token: format!("hsa_{}", handles.token(30)),
-        signing_secret: signing_secret(handles),
+        signing_secret: new_signing_secret(handles),
         conference_token: handles.token(30),
     };
     let foundation = Foundation {
@@ -135,7 +140,7 @@ fn app(handles: &Handles, demo: &Demo, now: WallTime) -> NewApp {
         secret: Some(hash_token(&demo.client_secret)),
         scopes: APP_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
         grants: Grant::ALL.to_vec(),
-        redirect_uris: Vec::new(),
+        redirect_uris: REDIRECT_URIS.map(str::to_owned).to_vec(),
         verification_token: handles.token(30),
         signing_secret: demo.signing_secret.clone(),
         created_at: now,
@@ -153,13 +158,6 @@ fn service_tokens(demo: &Demo, now: WallTime) -> Vec<NewServiceToken> {
         token(&demo.admin_token, None, "demo admin"),
         token(&demo.publish_token, Some(None), "demo publisher"),
     ]
-}
-
-/// A key for Standard Webhooks signatures.
-fn signing_secret(handles: &Handles) -> String {
-    let mut key = [0; 24];
-    handles.entropy.fill(&mut key);
-    format!("whsec_{}", STANDARD.encode(key))
 }
 
 fn between(handles: &Handles, low: u64, high: u64) -> u64 {

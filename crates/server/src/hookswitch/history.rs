@@ -142,7 +142,7 @@ impl<'a> Viewer<'a> {
         let scope = match principal {
             Principal::Admin => Scope::Operator,
             Principal::User(user) => Scope::Account(user.account),
-            Principal::Publish { .. } => return Err(ApiError::permission("ReadHistory")),
+            Principal::Publish { .. } | Principal::App(_) => return Err(ApiError::permission("ReadHistory")),
         };
         Ok(Self { principal, scope })
     }
@@ -151,7 +151,7 @@ impl<'a> Viewer<'a> {
         match self.principal {
             Principal::Admin => true,
             Principal::User(user) => user.administrator,
-            Principal::Publish { .. } => false,
+            Principal::Publish { .. } | Principal::App(_) => false,
         }
     }
 

@@ -1,14 +1,18 @@
-//! Our own API, `/hookswitch/v1`: publishing, history, operations. Wire formats are in interface.md.
+//! Our own API, `/hookswitch/v1`: publishing, history, provisioning, operations. Wire formats are in interface.md.
 
+pub mod audit;
 pub mod event_types;
 pub mod history;
 pub mod operations;
+pub mod provisioning;
 mod publication;
 pub mod publish;
 pub mod subscriptions;
+pub mod usage;
 
 use std::sync::Arc;
 
+pub use self::provisioning::Turns;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,6 +26,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history::delivery))
         .routes(routes!(subscriptions::list))
         .routes(routes!(event_types::list))
+        .merge(provisioning::routes())
+        .routes(routes!(usage::list))
+        .routes(routes!(audit::list))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::publication::{BadEntry, Reader, Unreadable};
 use crate::body::Payload;
 use crate::config::Limits;
+use crate::metering::Exceeded;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::state::App;
@@ -45,7 +46,7 @@ pub struct Published {
         (status = 409, description = "A uuid belongs to another event; nothing is stored"),
         (status = 413, description = "The request or an event body is too large"),
         (status = 415, description = "The content type is not one of those that are read"),
-        (status = 429, description = "Too many requests wait; come back after Retry-After"),
+        (status = 429, description = "Too many requests wait, or the account's quota of the day is used up; come back after Retry-After"),
         (status = 503, description = "The store cannot take more"),
     )
 )]
@@ -58,7 +59,7 @@ pub async fn publish(
     let bound = match principal {
         Principal::Admin => None,
         Principal::Publish { account } => account,
-        Principal::User(_) => return Err(ApiError::permission("Publish")),
+        Principal::User(_) | Principal::App(_) => return Err(ApiError::permission("Publish")),
     };
     let limits = &app.settings.limits;
     let reader = Reader {
@@ -68,7 +69,7 @@ pub async fn publish(
         handles: &app.handles,
         now: app.handles.now(),
     };
-    let publications = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
+    let mut publications = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
         if bound.is_some_and(|bound| bound != account) {
@@ -79,12 +80,35 @@ pub async fn publish(
             return Err(ApiError::parameter("accountId", reason).with("index", index));
         }
     }
+    app.messaging.name_recipients(&app.catalogue, &mut publications).await?;
+    let asked = publications
+        .iter()
+        .map(|publication| (publication.event.account, publication.event.body.len() as u64));
+    let admission = app.metering.admit(asked).map_err(over_quota)?;
     let uuids: Vec<_> = publications.iter().map(|publication: &Publication| publication.event.uuid).collect();
-    let acceptances = app.engine.publish(publications).await.map_err(|error| refused(&error, &uuids))?;
+    let published = app.engine.publish(publications).await;
+    let stored =
+        |index: usize| matches!(&published, Ok(all) if matches!(all.get(index), Some(Acceptance::Stored(_))));
+    app.metering.settle(&admission, stored);
+    let acceptances = published.map_err(|error| refused(&error, &uuids))?;
     let outcome =
         |(uuid, acceptance)| PublishedEvent { uuid, duplicate: acceptance == Acceptance::Duplicate };
     let events = uuids.into_iter().zip(acceptances).map(outcome).collect();
     Ok((StatusCode::ACCEPTED, Json(Published { events })).into_response())
+}
+
+/// 429 that names the quota; tomorrow there is a new one.
+fn over_quota(exceeded: Exceeded) -> ApiError {
+    let Exceeded { account, quota, limit, used, retry_after } = exceeded;
+    let message =
+        format!("Account {account} would exceed its quota [{quota}] of {limit} today; {used} are used");
+    let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "CMN-301", message)
+        .with("quota", quota)
+        .with("limit", limit)
+        .with("used", used)
+        .with("accountId", account.to_string());
+    error.retry_after_seconds = Some(retry_after.as_millis().div_ceil(1000) as u64);
+    error
 }
 
 fn unreadable(error: Unreadable, limits: &Limits) -> ApiError {

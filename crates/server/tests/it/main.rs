@@ -1,9 +1,18 @@
 //! Stories through a whole server in this process: real sockets, a real store, a clock that only the test
 //! moves. What needs the real program (signals, kill -9) is in the top-level `tests/`.
 
+mod cast;
+mod certificate;
 mod changes;
+mod disabled;
+mod error_table;
+mod importing;
+mod matrix;
+mod provisioning;
 mod publishing;
+mod quotas;
 mod retry_schedule;
 mod store_cost;
+mod team_messaging;
 mod two_servers;
 mod world;

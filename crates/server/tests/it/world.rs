@@ -49,7 +49,7 @@ impl World {
         world
     }
 
-    async fn log_in(&self) -> String {
+    pub(crate) async fn log_in(&self) -> String {
         use base64::Engine as _;
         let secret = format!("{}:{}", self.env["RC_APP_CLIENT_ID"], self.env["RC_APP_CLIENT_SECRET"]);
         let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(secret));

@@ -9,6 +9,8 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_directory.sql"),
     include_str!("migrations/0002_subscriptions.sql"),
     include_str!("migrations/0003_team_messaging.sql"),
+    include_str!("migrations/0004_sign_in.sql"),
+    include_str!("migrations/0005_provisioning.sql"),
 ];
 
 pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {

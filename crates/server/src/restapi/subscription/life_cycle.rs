@@ -16,7 +16,7 @@ use hookswitch_core::filter::{ParsedFilter, same_filters};
 use hookswitch_core::id::SubscriptionId;
 use hookswitch_core::lifetime::{PutEffect, PutFilters, PutSemantics, effect_of_put};
 use hookswitch_core::subscription::{Door, Owner, Subscription, SubscriptionChanges, Target};
-use hookswitch_store::directory::Directory;
+use hookswitch_store::directory::{AccountStatus, Directory, ExtensionStatus};
 use hookswitch_store::subscriptions::{Change, Creation, Known, NewSubscription, Subscriptions};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -183,9 +183,31 @@ impl Subscribing {
             Creation::Created(subscription) => {
                 let subscription = Arc::new(*subscription);
                 self.tell(&subscription, |changes, subscription| changes.added(subscription)).await?;
+                self.check_owner(&subscription).await?;
                 Ok(subscription)
             }
         }
+    }
+
+    /// Whoever disables an owner ends the subscriptions that there are; one whose making was under way then
+    /// is ended here. To be asked after it was made.
+    async fn check_owner(&self, made: &Subscription) -> Result<(), Refusal> {
+        let parts = self.parts();
+        let enabled = match parts.directory.extension(made.account, made.owner).await? {
+            Some(extension) if extension.status == ExtensionStatus::Enabled => {
+                let account = parts.directory.account(made.account).await?;
+                account.is_some_and(|account| account.status != AccountStatus::Disabled)
+                    && parts.directory.app(made.app).await?.is_some()
+            }
+            _ => false,
+        };
+        if enabled {
+            return Ok(());
+        }
+        if parts.store.end(made.no, EndReason::OwnerDisabled, parts.handles.now()).await? {
+            parts.changes.removed(made.no, EndReason::OwnerDisabled);
+        }
+        Err(Refusal::OwnerDisabled)
     }
 
     async fn change(

@@ -55,6 +55,8 @@ pub enum Refusal {
     NoSuchSubscription {
         id: String,
     },
+    /// The user, their account or the app was disabled or removed meanwhile.
+    OwnerDisabled,
     Store(StoreError),
     /// A panic in our own code; told apart so that the answer is not a broken connection.
     Internal,
@@ -131,6 +133,9 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Busy => Self::unavailable("Too many handshakes are under way, please come back"),
             Refusal::NoSuchSubscription { id } => Self::not_found("subscriptionId", &id),
+            Refusal::OwnerDisabled => {
+                Self::new(BAD, "OAU-236", "The owner's extension is disabled or frozen")
+            }
             Refusal::Store(error) => error.into(),
             Refusal::Internal => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error")

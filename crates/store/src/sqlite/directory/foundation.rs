@@ -50,7 +50,7 @@ fn insert_all(db: &Connection, secrets: &Secrets, foundation: &Foundation) -> Re
     Ok(())
 }
 
-fn insert_account(db: &Connection, secrets: &Secrets, new: &NewAccount) -> Result<(), StoreError> {
+pub(super) fn insert_account(db: &Connection, secrets: &Secrets, new: &NewAccount) -> Result<(), StoreError> {
     let account = &new.account;
     let id = signed(account.id.0)?;
     db.prepare_cached(
@@ -72,7 +72,7 @@ fn insert_account(db: &Connection, secrets: &Secrets, new: &NewAccount) -> Resul
     insert_number(db, &account.main_number, id, None)
 }
 
-fn insert_extension(db: &Connection, new: &NewExtension) -> Result<(), StoreError> {
+pub(super) fn insert_extension(db: &Connection, new: &NewExtension) -> Result<(), StoreError> {
     let extension = &new.extension;
     let (id, account) = (signed(extension.id.0)?, signed(extension.account.0)?);
     db.prepare_cached(
@@ -104,19 +104,23 @@ fn insert_extension(db: &Connection, new: &NewExtension) -> Result<(), StoreErro
     }
 }
 
-fn insert_number(
+/// A number without digits is none.
+pub(super) fn insert_number(
     db: &Connection,
     number: &str,
     account: i64,
     extension: Option<i64>,
 ) -> Result<(), StoreError> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    if digits.is_empty() {
+        return Ok(());
+    }
     db.prepare_cached("INSERT INTO phone_numbers (number, account, extension) VALUES (?1, ?2, ?3)")?
         .execute(params![digits, account, extension])?;
     Ok(())
 }
 
-fn insert_service_token(db: &Connection, new: &NewServiceToken) -> Result<(), StoreError> {
+pub(super) fn insert_service_token(db: &Connection, new: &NewServiceToken) -> Result<(), StoreError> {
     let (kind, account) = match new.publish {
         None => ("admin", None),
         Some(account) => ("publish", account.map(|account| signed(account.0)).transpose()?),
@@ -128,7 +132,7 @@ fn insert_service_token(db: &Connection, new: &NewServiceToken) -> Result<(), St
     Ok(())
 }
 
-fn insert_credential(db: &Connection, credential: &JwtCredential) -> Result<(), StoreError> {
+pub(super) fn insert_credential(db: &Connection, credential: &JwtCredential) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO jwt_credentials (jti, account, extension, app, created_at, expires_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

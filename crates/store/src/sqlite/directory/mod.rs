@@ -1,10 +1,13 @@
 //! The directory on `control.db`. This file joins the operations to the trait; the SQL is in
-//! `people` (accounts, extensions, logins), `apps`, `sessions` (sessions and tokens) and `foundation`.
+//! `people` (accounts, extensions, logins), `apps`, `sessions` (sessions and tokens), `sign_in` and `foundation`;
+//! making and removing all of them is in `provisioning`.
 
 mod apps;
 mod foundation;
 mod people;
+mod provisioning;
 mod sessions;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@ use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::{AccountId, AppNo, ExtensionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{from_json_list, json_list, signed, unknown_name};
+use super::{from_json_list, json_list, sign_in, signed, unknown_name};
 use crate::StoreError;
 use crate::directory::{
     Account, AccountStatus, Contact, Extension, ExtensionFilter, ExtensionPage, ExtensionStatus,
@@ -18,6 +18,11 @@ macro_rules! extension_columns {
     };
 }
 
+pub(super) use extension_columns;
+
+/// How many columns that is.
+pub(super) const EXTENSION_COLUMNS: usize = 15;
+
 const EXTENSION: &str =
     concat!("SELECT ", extension_columns!(), " FROM extensions e WHERE e.account = ?1 AND e.id = ?2");
 
@@ -29,12 +34,18 @@ const SELECTION: &str = "e.account = ?1 \
 
 macro_rules! login_select {
     ($from:literal) => {
-        concat!("SELECT ", extension_columns!(), ", e.password, a.status FROM ", $from)
+        concat!(
+            "SELECT ",
+            extension_columns!(),
+            ", e.password, a.status, e.failed_logins, e.locked_until FROM ",
+            $from
+        )
     };
 }
 
 const BY_ID: &str =
     login_select!("extensions e JOIN accounts a ON a.id = e.account WHERE e.account = ?1 AND e.id = ?2");
+const BY_ID_ALONE: &str = login_select!("extensions e JOIN accounts a ON a.id = e.account WHERE e.id = ?1");
 const BY_NUMBER: &str =
     login_select!("extensions e JOIN accounts a ON a.id = e.account WHERE e.account = ?1 AND e.number = ?2");
 /// Two rows are enough to see that the address is not unique.
@@ -141,6 +152,10 @@ pub(super) fn existing_extensions(
 
 pub(super) fn login(db: &Connection, name: &LoginName) -> Result<Option<LoginRecord>, StoreError> {
     match name {
+        LoginName::Id(id) => match i64::try_from(id.0) {
+            Ok(id) => read_one_login(db, BY_ID_ALONE, params![id]),
+            Err(_) => Ok(None),
+        },
         LoginName::Email { address, extension } => {
             let mut select = db.prepare_cached(BY_EMAIL)?;
             let mut rows = select.query(params![address.to_lowercase(), extension])?;
@@ -208,10 +223,11 @@ fn read_login(row: &Row<'_>) -> Result<LoginRecord, StoreError> {
         extension: read_extension(row)?,
         password: row.get::<_, Option<String>>(15)?.map(StoredPassword),
         account_status: account_status(&row.get::<_, String>(16)?)?,
+        failures: sign_in::failures(row, 17)?,
     })
 }
 
-fn read_extension(row: &Row<'_>) -> Result<Extension, StoreError> {
+pub(super) fn read_extension(row: &Row<'_>) -> Result<Extension, StoreError> {
     let (kind, status): (String, String) = (row.get(4)?, row.get(5)?);
     Ok(Extension {
         id: ExtensionId(row.get(0)?),

@@ -5,7 +5,7 @@ use hookswitch_core::id::{AccountId, AppNo, ExtensionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::people::account_status;
-use super::{from_json_list, signed, words};
+use super::{from_json_list, sign_in, signed, words};
 use crate::StoreError;
 use crate::directory::{
     AccessRecord, AccountStatus, Ended, ExtensionStatus, NewSession, OpenedSession, Refresh, Refreshed,
@@ -137,7 +137,7 @@ pub(super) fn end(db: &Connection, token: TokenHash, app: AppNo) -> Result<Ended
     )?;
     let row = select.query_row([token.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let Some((session, owner, access)) = row.optional()? else {
-        return Ok(Ended::Unknown);
+        return end_without_user(db, token, app);
     };
     if AppNo(owner) != app {
         return Ok(Ended::OtherApp);
@@ -146,12 +146,27 @@ pub(super) fn end(db: &Connection, token: TokenHash, app: AppNo) -> Result<Ended
     Ok(Ended::Session { session, dead: TokenHash(access) })
 }
 
+fn end_without_user(db: &Connection, token: TokenHash, app: AppNo) -> Result<Ended, StoreError> {
+    let Some(found) = sign_in::app_session(db, token)? else {
+        return Ok(Ended::Unknown);
+    };
+    if found.app != app {
+        return Ok(Ended::OtherApp);
+    }
+    sign_in::end_app_session(db, found.no)?;
+    Ok(Ended::Session { session: found.no, dead: token })
+}
+
 pub(super) fn token(db: &Connection, token: TokenHash) -> Result<Option<TokenRecord>, StoreError> {
     let select = format!("SELECT {COLUMNS} FROM {TABLES} WHERE s.access_hash = ?1");
     let mut select = db.prepare_cached(&select)?;
     let row = select.query_row([token.0], |row| Ok(read(row, false))).optional()?.transpose()?;
     let Some(row) = row else {
-        return service_token(db, token);
+        return match service_token(db, token)? {
+            None => Ok(sign_in::app_session(db, token)?
+                .map(|found| TokenRecord::App { app: found.app, expires_at: found.expires_at })),
+            service => Ok(service),
+        };
     };
     Ok(Some(TokenRecord::Access(AccessRecord {
         first_use: row.refreshed_at.is_some() && row.first_used_at.is_none(),

@@ -11,21 +11,21 @@ use crate::directory::{
     NewServiceToken, Session, StoredPassword, TokenPair,
 };
 
-const NOON: WallTime = WallTime(1_767_700_000_000);
-const HOUR: Duration = Duration::from_secs(3600);
-const ACME: AccountId = AccountId(1001);
-const OTHER: AccountId = AccountId(2002);
+pub(super) const NOON: WallTime = WallTime(1_767_700_000_000);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const ACME: AccountId = AccountId(1001);
+pub(super) const OTHER: AccountId = AccountId(2002);
 
 fn vault(key: u8) -> Arc<Vault> {
     Arc::new(Vault::from_text(&Vault::key_text([key; KEY_BYTES])).unwrap())
 }
 
-async fn open(folder: &TempFolder) -> SqliteDirectory {
+pub(super) async fn open(folder: &TempFolder) -> SqliteDirectory {
     let db = ControlDb::open(folder.path()).unwrap();
     SqliteDirectory::open(db, vault(1), Arc::new(SeededEntropy::new(1))).await.unwrap()
 }
 
-fn account(id: AccountId) -> NewAccount {
+pub(super) fn account(id: AccountId) -> NewAccount {
     let account = Account {
         id,
         name: "Acme".into(),
@@ -38,7 +38,7 @@ fn account(id: AccountId) -> NewAccount {
     NewAccount { account, conference_token: "conference-secret".into() }
 }
 
-fn user(account: AccountId, number: u64) -> NewExtension {
+pub(super) fn user(account: AccountId, number: u64) -> NewExtension {
     let contact = Contact { email: format!("User{number}@{account}.example"), ..Contact::default() };
     let extension = Extension {
         id: ExtensionId(account.0 * 1000 + number),
@@ -55,7 +55,7 @@ fn user(account: AccountId, number: u64) -> NewExtension {
     NewExtension { extension, password: Some(StoredPassword("words".into())), direct_number: None }
 }
 
-fn app(client_id: &str) -> NewApp {
+pub(super) fn app(client_id: &str) -> NewApp {
     NewApp {
         client_id: client_id.into(),
         name: "Demo".into(),
@@ -70,7 +70,7 @@ fn app(client_id: &str) -> NewApp {
 }
 
 /// Two accounts with extensions 101 to 125 each, and two apps.
-async fn settled(folder: &TempFolder) -> SqliteDirectory {
+pub(super) async fn settled(folder: &TempFolder) -> SqliteDirectory {
     let directory = open(folder).await;
     let extensions = [ACME, OTHER].into_iter().flat_map(|id| (101..=125).map(move |number| user(id, number)));
     let foundation = Foundation {
@@ -83,7 +83,7 @@ async fn settled(folder: &TempFolder) -> SqliteDirectory {
     directory
 }
 
-fn pair(access: u8, refresh: u8, at: WallTime) -> TokenPair {
+pub(super) fn pair(access: u8, refresh: u8, at: WallTime) -> TokenPair {
     TokenPair {
         access: TokenHash([access; 32]),
         access_expires_at: at.plus(HOUR),
@@ -91,7 +91,7 @@ fn pair(access: u8, refresh: u8, at: WallTime) -> TokenPair {
     }
 }
 
-fn login(app: i64, tokens: TokenPair) -> NewSession {
+pub(super) fn login(app: i64, tokens: TokenPair) -> NewSession {
     NewSession {
         account: ACME,
         extension: ExtensionId(1_001_101),
@@ -318,4 +318,112 @@ async fn the_files_hold_no_secret_and_only_the_right_master_key_opens_them() {
     let wrong = SqliteDirectory::open(db, vault(9), Arc::new(SeededEntropy::new(2))).await;
     let Err(StoreError::Corrupt(why)) = wrong else { panic!("must be refused") };
     assert!(why.contains("master key"), "{why}");
+}
+
+mod signing_in {
+    use hookswitch_core::lock_out::LockOut;
+
+    use super::*;
+    use crate::sign_in::{
+        AuthorizationCode, Challenge, ChallengeMethod, KnownCode, NewAppSession, Redeemed, SignIn,
+    };
+
+    const CODE: TokenHash = TokenHash([70; 32]);
+    const ADA: ExtensionId = ExtensionId(1_001_101);
+
+    fn code() -> AuthorizationCode {
+        AuthorizationCode {
+            app: AppNo(1),
+            account: ACME,
+            extension: ADA,
+            redirect_uri: "https://a.example/cb?x=1".into(),
+            scopes: vec!["ReadAccounts".into()],
+            challenge: Some(Challenge { text: "abc".into(), method: ChallengeMethod::S256 }),
+            expires_at: NOON.plus(Duration::from_secs(60)),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_opens_one_session_and_whoever_brings_it_again_ends_that() {
+        let folder = TempFolder::new();
+        let directory = settled(&folder).await;
+        directory.store_code(CODE, code()).await.unwrap();
+        assert_eq!(directory.code(CODE).await.unwrap(), Some(KnownCode { meaning: code(), used: false }));
+        assert_eq!(directory.code(TokenHash([71; 32])).await.unwrap(), None);
+
+        let opened = directory.redeem_code(CODE, login(1, pair(1, 2, NOON))).await.unwrap();
+        assert!(matches!(opened, Redeemed::Opened(_)));
+        assert!(session_of(&directory, 1).await.is_some());
+        let again = directory.redeem_code(CODE, login(1, pair(3, 4, NOON))).await.unwrap();
+        assert!(matches!(again, Redeemed::Used { dead } if dead == [TokenHash([1; 32])]));
+        assert_eq!(session_of(&directory, 1).await, None);
+        assert_eq!(session_of(&directory, 3).await, None);
+        let thrice = directory.redeem_code(CODE, login(1, pair(5, 6, NOON))).await.unwrap();
+        assert!(
+            matches!(thrice, Redeemed::Used { dead } if dead.is_empty()),
+            "used though its session is gone"
+        );
+    }
+
+    #[tokio::test]
+    async fn consents_add_up_for_each_user_and_app() {
+        let folder = TempFolder::new();
+        let directory = settled(&folder).await;
+        let given = async |user, app| directory.consented(user, AppNo(app)).await.unwrap();
+        let give = async |scopes: &[&str]| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            directory.consent(ADA, AppNo(1), scopes, NOON).await.unwrap();
+        };
+        assert!(given(ADA, 1).await.is_empty());
+        give(&["ReadAccounts"]).await;
+        give(&["ReadMessages", "ReadAccounts"]).await;
+        assert_eq!(given(ADA, 1).await, ["ReadAccounts", "ReadMessages"]);
+        assert!(given(ADA, 2).await.is_empty());
+        assert!(given(ExtensionId(1_001_103), 1).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn failed_logins_are_counted_with_the_user_until_they_are_forgotten() {
+        let folder = TempFolder::new();
+        let directory = settled(&folder).await;
+        let rule = LockOut { free: 1, first_delay: HOUR, lock_after: 9, lock_for: HOUR };
+        let failures =
+            async || directory.login(LoginName::Id(ADA)).await.unwrap().map(|login| login.failures).unwrap();
+        directory.login_failed(ADA, rule, NOON).await.unwrap();
+        assert_eq!(failures().await.blocked_for(NOON), None);
+        let second = directory.login_failed(ADA, rule, NOON).await.unwrap();
+        assert_eq!(second.blocked_for(NOON), Some(HOUR));
+        assert_eq!(failures().await, second);
+        directory.forget_failed_logins(ADA).await.unwrap();
+        assert_eq!(failures().await.count, 0);
+    }
+
+    #[tokio::test]
+    async fn a_token_of_an_app_alone_stands_for_the_app_and_the_oldest_give_way() {
+        let folder = TempFolder::new();
+        let directory = settled(&folder).await;
+        let end = NOON.plus(HOUR);
+        let open = async |byte: u8| {
+            let session = NewAppSession {
+                app: AppNo(1),
+                scopes: vec![],
+                token: TokenHash([byte; 32]),
+                created_at: NOON,
+                expires_at: end,
+                keep: 2,
+            };
+            directory.open_app_session(session).await.unwrap().ended
+        };
+        let meaning = async |byte: u8| directory.token(TokenHash([byte; 32])).await.unwrap();
+        assert_eq!(open(1).await, []);
+        assert_eq!(open(2).await, []);
+        assert_eq!(meaning(1).await, Some(TokenRecord::App { app: AppNo(1), expires_at: end }));
+        assert_eq!(open(3).await, [TokenHash([1; 32])]);
+        assert_eq!(meaning(1).await, None);
+        let token = TokenHash([2; 32]);
+        assert_eq!(directory.end_session(token, AppNo(2)).await.unwrap(), Ended::OtherApp);
+        assert!(matches!(directory.end_session(token, AppNo(1)).await.unwrap(), Ended::Session { .. }));
+        assert_eq!(meaning(2).await, None);
+        assert_eq!(directory.owner_of_token(token).await.unwrap(), None);
+    }
 }

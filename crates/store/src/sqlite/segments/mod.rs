@@ -18,6 +18,7 @@ mod filter;
 mod history;
 mod insert;
 mod lookup;
+mod older;
 mod open;
 mod options;
 mod pack;

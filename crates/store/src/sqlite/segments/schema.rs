@@ -175,7 +175,7 @@ pub(super) fn version(connection: &Connection) -> Result<i64, Fault> {
 fn configure(connection: &Connection, purpose: Purpose) -> Result<(), Fault> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "cache_size", -purpose.cache_kib())?;
+    limit_cache(connection, purpose)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     match purpose {
         Purpose::Read => connection.pragma_update(None, "query_only", true)?,
@@ -185,6 +185,10 @@ fn configure(connection: &Connection, purpose: Purpose) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+pub(super) fn limit_cache(connection: &Connection, purpose: Purpose) -> Result<(), Fault> {
+    Ok(connection.pragma_update(None, "cache_size", -purpose.cache_kib())?)
 }
 
 /// SQLite's own automatic checkpoint hides that a sync of the file failed; this one reports it, as the

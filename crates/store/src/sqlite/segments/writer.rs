@@ -20,17 +20,16 @@ use super::accept::{self, Accepted, Verdict};
 use super::block::{Block, fingerprint};
 use super::current::Current;
 use super::fault::{Fault, Gravity};
+use super::older::Older;
 use super::open;
 use super::record::{self, Part, Written};
-use super::schema::{self, Purpose, in_transaction};
+use super::schema::in_transaction;
 use super::segment::{Deltas, Segment};
 use super::shared::Shared;
 use super::uuids::{self, Filters};
 use crate::StoreError;
 use crate::log::{AcceptError, Batch, Committed, NewEvent};
 
-/// Connections to older segments that are kept: retries come back to the same few.
-const OLDER: usize = 16;
 /// Events by which the watermark in the file may lag: it costs a page in each commit that moves it, and a
 /// lower one only means that a start looks at some more events.
 const WATERMARK_LAG: i64 = 1024;
@@ -42,8 +41,7 @@ const SEGMENT_EVENTS: u64 = 500_000;
 pub(super) struct Writer {
     shared: Arc<Shared>,
     current: Current,
-    /// The one used last is at the back.
-    older: Vec<(EventSeq, Connection)>,
+    older: Older,
     filters: Filters,
     next: EventSeq,
     roll_not_before: WallTime,
@@ -63,16 +61,9 @@ impl Writer {
     pub(super) fn open(shared: Arc<Shared>) -> Result<Self, StoreError> {
         let current = open::open(&shared)?;
         let next = EventSeq(shared.segments.last_seq().0 + 1);
+        let older = Older::new(shared.options.sync);
         let filters = Filters::new(shared.options.uuid_filter_bytes);
-        Ok(Self {
-            shared,
-            current,
-            older: Vec::new(),
-            filters,
-            next,
-            roll_not_before: WallTime::default(),
-            broken: None,
-        })
+        Ok(Self { shared, current, older, filters, next, roll_not_before: WallTime::default(), broken: None })
     }
 
     pub(super) fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
@@ -325,7 +316,7 @@ impl Writer {
             (fault, Arc::clone(&segment))
         })?;
         let old = std::mem::replace(&mut self.current, next);
-        self.keep_older(old.segment.first, old.connection);
+        self.older.keep(old.segment.first, old.connection);
         self.shared.segments.push(segment);
         self.shared.counters.segments_begun.fetch_add(1, Relaxed);
         self.shared.counters.transactions.fetch_add(3, Relaxed);
@@ -341,23 +332,7 @@ impl Writer {
         if segment.first == self.current.segment.first {
             return Ok(&self.current.connection);
         }
-        match self.older.iter().position(|(first, _)| *first == segment.first) {
-            Some(place) => self.older[place..].rotate_left(1),
-            None => {
-                let connection =
-                    schema::connect(&segment.path, Purpose::WriteOlder { sync: self.shared.options.sync });
-                self.keep_older(segment.first, connection.map_err(|fault| fault.in_file(&segment.path))?);
-            }
-        }
-        let (_, connection) = self.older.last().ok_or(StoreError::Conflict("the list of open segments"))?;
-        Ok(connection)
-    }
-
-    fn keep_older(&mut self, first: EventSeq, connection: Connection) {
-        self.older.push((first, connection));
-        if self.older.len() > OLDER {
-            self.older.remove(0);
-        }
+        self.older.connection(segment)
     }
 
     fn failed(&mut self, fault: Fault, segment: &Segment) -> StoreError {

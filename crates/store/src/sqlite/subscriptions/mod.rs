@@ -29,7 +29,7 @@ use self::writes::TargetColumns;
 use super::control::ControlDb;
 use crate::StoreError;
 use crate::log::Scope;
-use crate::subscriptions::{Change, Creation, Known, NewSubscription, Page, Subscriptions};
+use crate::subscriptions::{Belonging, Change, Creation, Known, NewSubscription, Page, Subscriptions};
 
 /// Rows that one transaction of `forget` deletes of the tombstones.
 const TOMBSTONES: usize = 500;
@@ -347,6 +347,10 @@ impl Subscriptions for SqliteSubscriptions {
         numbers: Vec<SubscriptionNo>,
     ) -> Result<HashMap<SubscriptionNo, Known>, StoreError> {
         self.db.read(move |connection| reads::by_number(connection, scope, &numbers)).await
+    }
+
+    async fn belonging(&self, to: Belonging, limit: usize) -> Result<Vec<Known>, StoreError> {
+        self.db.read(move |connection| reads::belonging(connection, to, limit)).await
     }
 
     async fn page(

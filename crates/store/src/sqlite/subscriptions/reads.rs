@@ -11,7 +11,7 @@ use super::complete;
 use super::rows::{self, Header, KNOWN, select};
 use crate::StoreError;
 use crate::log::Scope;
-use crate::subscriptions::{Known, Page};
+use crate::subscriptions::{Belonging, Known, Page};
 
 /// Headers that `load` reads at once.
 const HEADERS: i64 = 500;
@@ -113,6 +113,25 @@ pub(super) fn page(
             params![from.0, now.0, limit],
         ),
     }
+}
+
+pub(super) fn belonging(
+    connection: &Connection,
+    to: Belonging,
+    limit: usize,
+) -> Result<Vec<Known>, StoreError> {
+    let (condition, one, other) = match to {
+        Belonging::Account(account) => ("account = ?1 AND ?2 = 0", account.0.cast_signed(), 0),
+        Belonging::Extension(account, extension) => {
+            ("account = ?1 AND extension = ?2", account.0.cast_signed(), extension.0.cast_signed())
+        }
+        Belonging::App(app) => ("app = ?1 AND ?2 = 0", app.0, 0),
+    };
+    let sql = format!("{KNOWN} WHERE {condition} AND ended_at IS NULL LIMIT ?3");
+    let mut select = connection.prepare_cached(&sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![one, other, limit], |row| Ok(rows::known(row)))?;
+    rows.map(|row| row?).collect()
 }
 
 fn account(scope: Scope) -> Option<i64> {
