@@ -198,8 +198,9 @@ async fn calls(world: &World, table: &mut Table, expired: &str) {
     table.row("CMN-103", 400, &send("{").await);
     table.row("CMN-104", 408, &drip(world).await);
     let long = "x".repeat(5000);
-    let too_long = world.token_request(world.demo_app(), &[("grant_type", "password"), ("password", &long)]);
-    table.row("CMN-106", 413, &too_long.await);
+    let too_long =
+        world.token_request(world.demo_app(), &[("grant_type", "password"), ("password", &long)]).await;
+    table.row("CMN-106", 413, &too_long);
     let json = [("authorization", basic(world.demo_app())), ("content-type", "application/json".into())];
     let json: Vec<_> = json.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let token = world.client.send(Method::POST, "/restapi/oauth/token", &json, "{}").await;
