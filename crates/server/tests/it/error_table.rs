@@ -135,7 +135,7 @@ impl Table {
 #[tokio::test]
 async fn every_code_of_the_contract_is_raised_by_a_call_or_excused_with_a_reason() {
     let mut table = Table::default();
-    let world = World::with(|settings| {
+    let mut world = World::with(|settings| {
         settings.limits.other_request = Size(4096);
         settings.limits.subscriptions_per_user_and_app = 1;
         settings.sessions.failed_logins_free = 0;
@@ -143,7 +143,7 @@ async fn every_code_of_the_contract_is_raised_by_a_call_or_excused_with_a_reason
     .await;
     world.found_others(|foundation| unfit(&world, foundation)).await;
     let expired = world.expired_token().await;
-    let world = World { user_token: world.log_in().await, ..world };
+    world.user_token = world.log_in().await;
     calls(&world, &mut table, &expired).await;
     logins(&world, &mut table).await;
     codes(&world, &mut table).await;
