@@ -88,7 +88,7 @@ async function token(form) {
 async function account(accessToken) {
   const headers = { authorization: `Bearer ${accessToken}` };
   const res = await fetch(`${BASE}/restapi/v1.0/account/~/extension/~`, { headers });
-  return { status: res.status, ...(await res.json()) };
+  return { code: res.status, ...(await res.json()) };
 }
 
 const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
@@ -158,12 +158,12 @@ story({
     const scopes = session.scope.split(' ').sort();
     assert.deepStrictEqual(scopes, ['ReadAccounts', 'ReadMessages', 'SubscriptionWebhook']);
     const me = await account(session.access_token);
-    assert.deepStrictEqual([me.status, String(me.id)], [200, process.env.RC_EXTENSION_ID]);
+    assert.deepStrictEqual([me.code, String(me.id)], [200, process.env.RC_EXTENSION_ID]);
   },
   'a replayed code is refused and ends the session it opened': async () => {
     const again = await token({ code, code_verifier: verifier });
     assert.deepStrictEqual([again.status, again.error], [400, 'invalid_grant']);
-    assert.strictEqual((await account(session.access_token)).status, 401);
+    assert.strictEqual((await account(session.access_token)).code, 401);
   },
   'who is signed in and has agreed goes straight back to the app': async () => {
     await page.goto(link());
