@@ -1,7 +1,8 @@
 //! How many attempts an endpoint gets at once, and pauses it asked for. A value; it waits for nothing.
 //!
-//! Starts at 4 (design.md, delivery policy), grows while the endpoint answers and work waits, shrinks
-//! when it fails or is late, and stops altogether while a `Retry-After` runs.
+//! Starts at 4, grows while work waits and the endpoint answers about as fast as it ever does, shrinks when
+//! it fails or is late, and stops altogether while a `Retry-After` runs. Answers that take longer than
+//! need be tell that requests already queue somewhere: more of them at once would only queue too.
 
 use std::time::Duration;
 
@@ -15,6 +16,31 @@ pub(crate) struct Pace {
     paused_until: MonoTime,
     /// Shrink at most once for all attempts that were under way together.
     shrunk_at: MonoTime,
+    fastest: Fastest,
+}
+
+/// The fastest answer of late: of this span of time and of the one before.
+#[derive(Clone, Copy, Debug)]
+struct Fastest {
+    now: Duration,
+    before: Duration,
+    until: MonoTime,
+}
+
+/// An endpoint that has become slower for good is known as such after twice this.
+const FASTEST_OF: Duration = Duration::from_secs(10);
+/// Answers this much slower than the fastest are no sign of a queue.
+const SLACK: Duration = Duration::from_millis(1);
+
+impl Fastest {
+    fn note(&mut self, latency: Duration, now: MonoTime) -> Duration {
+        if now >= self.until {
+            (self.before, self.now) = (self.now, latency);
+            self.until = now.plus(FASTEST_OF);
+        }
+        self.now = self.now.min(latency);
+        self.now.min(self.before)
+    }
 }
 
 impl Default for Pace {
@@ -25,7 +51,8 @@ impl Default for Pace {
 
 impl Pace {
     pub(crate) fn new(now: MonoTime) -> Self {
-        Self { limit: f64::from(IN_FLIGHT_AT_FIRST), paused_until: now, shrunk_at: now }
+        let fastest = Fastest { now: Duration::MAX, before: Duration::MAX, until: now };
+        Self { limit: f64::from(IN_FLIGHT_AT_FIRST), paused_until: now, shrunk_at: now, fastest }
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -39,10 +66,13 @@ impl Pace {
     /// An attempt ended after `latency`; `busy` says whether more work waits.
     pub(crate) fn note(&mut self, outcome: Outcome, latency: Duration, busy: bool, now: MonoTime) {
         match outcome {
-            Outcome::Delivered if busy => {
-                self.limit = (self.limit + 1.0 / self.limit).min(f64::from(IN_FLIGHT_AT_MOST))
+            Outcome::Delivered => {
+                let fastest = self.fastest.note(latency, now);
+                if busy && latency <= fastest.saturating_mul(2).saturating_add(SLACK) {
+                    self.limit = (self.limit + 1.0 / self.limit).min(f64::from(IN_FLIGHT_AT_MOST));
+                }
             }
-            Outcome::Delivered | Outcome::OurFault => {}
+            Outcome::OurFault => {}
             Outcome::Refused => {}
             Outcome::Retry { hint } => {
                 if let Some(hint) = hint {
@@ -77,6 +107,22 @@ mod tests {
         let before = pace.limit();
         pace.note(Outcome::Delivered, Duration::from_millis(1), false, at(10_001));
         assert_eq!(pace.limit(), before);
+    }
+
+    #[test]
+    fn it_does_not_grow_while_answers_queue_and_learns_when_the_endpoint_is_slower_for_good() {
+        let mut pace = Pace::new(at(0));
+        let mut deliver = |millis, latency| {
+            pace.note(Outcome::Delivered, Duration::from_millis(latency), true, at(millis));
+            pace.limit()
+        };
+        assert_eq!(deliver(0, 50), 4);
+        for millis in 1..5000 {
+            assert_eq!(deliver(millis, 102), 4, "twice as slow as need be");
+        }
+        assert_eq!(deliver(10_001, 102), 4, "it was faster within the last twenty seconds");
+        let grown = (20_002..25_000).map(|millis| deliver(millis, 102)).last();
+        assert_eq!(grown, Some(IN_FLIGHT_AT_MOST as usize), "102 ms is what it takes by now");
     }
 
     #[test]

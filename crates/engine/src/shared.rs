@@ -15,6 +15,7 @@ use hookswitch_store::StoreError;
 use hookswitch_store::log::EventLog;
 use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::Transport;
+use hookswitch_transport::header_lines::HeaderLines;
 use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -62,7 +63,7 @@ pub struct Settings {
     pub retry: RetryPolicy,
     pub notification_within: std::time::Duration,
     /// Sent with every notification, in this order, before what belongs to the subscription.
-    pub headers: Vec<(http::HeaderName, HeaderValue)>,
+    pub headers: HeaderLines,
     pub backlog_deliveries: u64,
     /// Attempts under way at once, over all endpoints.
     pub in_flight: usize,
@@ -75,7 +76,7 @@ impl Default for Settings {
         Self {
             retry: RetryPolicy::default(),
             notification_within: hookswitch_core::limits::NOTIFICATION_WITHIN,
-            headers: Vec::new(),
+            headers: HeaderLines::default(),
             backlog_deliveries: hookswitch_core::limits::BACKLOG_DELIVERIES,
             in_flight: 1024,
             drain_within: std::time::Duration::from_secs(10),

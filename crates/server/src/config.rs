@@ -171,9 +171,9 @@ settings! {
 settings! {
     /// The event log on disk (`[store]`).
     Store in "store" {
-        /// Where commits run: `thread` (one of their own) or `caller` (the I/O thread, which stands still
-        /// for the sync; cheaper on two cores).
-        commit_on: CommitOn = CommitOn::Thread;
+        /// Where commits run: `thread` (one of their own), `caller` (the I/O thread, which stands still
+        /// for the sync and saves the hop) or `auto`: `caller` on one or two cores, else `thread`.
+        commit_on: CommitOn = CommitOn::Auto;
         /// A segment that has grown to this is followed by a new one.
         segment_size: Size = Size(256 * 1024 * 1024);
         /// So is one that is this old.
@@ -192,15 +192,17 @@ settings! {
 /// Where commits of the event log run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitOn {
+    Auto,
     Thread,
     Caller,
 }
 
 impl Value for CommitOn {
-    const FORM: &'static str = "\"thread\" or \"caller\"";
+    const FORM: &'static str = "\"auto\", \"thread\" or \"caller\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
         match text {
+            "auto" => Ok(Self::Auto),
             "thread" => Ok(Self::Thread),
             "caller" => Ok(Self::Caller),
             _ => Err(format!("must be {}", Self::FORM)),
@@ -209,6 +211,7 @@ impl Value for CommitOn {
 
     fn written(&self) -> String {
         match self {
+            Self::Auto => "\"auto\"".into(),
             Self::Thread => "\"thread\"".into(),
             Self::Caller => "\"caller\"".into(),
         }

@@ -191,14 +191,22 @@ fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
 
 fn log_options(settings: &Settings) -> LogOptions {
     LogOptions {
-        writer: match settings.store.commit_on {
-            CommitOn::Thread => WriterMode::Threaded,
-            CommitOn::Caller => WriterMode::Inline,
-        },
+        writer: writer_mode(settings.store.commit_on),
         segment_bytes: u64::try_from(settings.store.segment_size.0).unwrap_or(u64::MAX),
         segment_age: settings.store.segment_age,
         idempotency_window: settings.delivery.idempotency_window,
         ..LogOptions::default()
+    }
+}
+
+/// Where there is no core to spare, a thread for commits only adds a hop to each.
+fn writer_mode(commit_on: CommitOn) -> WriterMode {
+    const NONE_TO_SPARE: usize = 2;
+    let few_cores = || std::thread::available_parallelism().is_ok_and(|cores| cores.get() <= NONE_TO_SPARE);
+    match commit_on {
+        CommitOn::Caller => WriterMode::Inline,
+        CommitOn::Auto if few_cores() => WriterMode::Inline,
+        CommitOn::Auto | CommitOn::Thread => WriterMode::Threaded,
     }
 }
 
