@@ -174,7 +174,10 @@ fn traceparent(shared: &Shared, event: &Dispatched) -> String {
     format!("00-{}-{:016x}-01", event.stored.event.uuid.simple(), shared.deps.handles.entropy.seed() | 1)
 }
 
-fn finish(shared: &Arc<Shared>, lane: &Arc<Lane>, item: &Item, report: AttemptReport) {
+fn finish(shared: &Arc<Shared>, lane: &Arc<Lane>, item: &Item, mut report: AttemptReport) {
+    if let Outcome::Retry { hint: Some(asked) } = &mut report.outcome {
+        *asked = (*asked).min(shared.deps.settings.retry_after_obeyed);
+    }
     let handles = &shared.deps.handles;
     let now = handles.now();
     count(shared, item, &report);

@@ -5,7 +5,7 @@
 //! - `publish` matches and asks for room; `intake` gathers what waits; `committer` writes it.
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
 //! - `deliverer` sends and writes outcomes down; `alarms` says when to look at a lane again.
-//! - `sweeper` does what happens by the clock; `recovery` what a start has to find out.
+//! - `sweeper` and `retention` do what happens by the clock; `recovery` what a start has to find out.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
 mod alarms;
@@ -16,9 +16,10 @@ mod gate;
 mod intake;
 mod lane;
 pub mod metrics;
-mod pace;
+pub mod pace;
 mod publish;
 mod recovery;
+pub mod retention;
 mod shared;
 mod sweeper;
 mod window;
@@ -103,6 +104,7 @@ impl Engine {
         tasks.spawn(deliverer::ring(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::expire(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::tend(Arc::clone(&engine.shared)));
+        tasks.spawn(retention::run(Arc::clone(&engine.shared)));
         Ok(engine)
     }
 
@@ -197,7 +199,8 @@ fn insert(shared: &Arc<Shared>, subscription: Arc<Subscription>) {
     let endpoint = open(shared, &subscription);
     let parsed = parsed_filters(shared, &subscription);
     let live = Live::new(Arc::clone(&subscription), endpoint);
-    let lane = Arc::new(Lane::new(live, shared.deps.handles.monotonic()));
+    let lane =
+        Arc::new(Lane::new(live, shared.deps.settings.in_flight_of_one, shared.deps.handles.monotonic()));
     shared.expiries.add(subscription.expires_at, subscription.no);
     shared.lanes.write().insert(subscription.no, lane);
     insert_filters(shared, &subscription, &parsed);

@@ -27,6 +27,8 @@ use crate::gate::Gate;
 use crate::intake::Intake;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
+use crate::pace::InFlight;
+use crate::retention::Keep;
 use crate::window::Window;
 
 /// What an app signs and identifies its deliveries with. Asked for at each attempt, so that a rotation
@@ -65,6 +67,11 @@ pub struct Settings {
     /// Sent with every notification, in this order, before what belongs to the subscription.
     pub headers: HeaderLines,
     pub backlog_deliveries: u64,
+    pub keep: Keep,
+    /// Attempts under way at once for one endpoint.
+    pub in_flight_of_one: InFlight,
+    /// The longest pause that a receiver may ask for.
+    pub retry_after_obeyed: std::time::Duration,
     /// Attempts under way at once, over all endpoints.
     pub in_flight: usize,
     /// How long a stopping server waits for attempts under way.
@@ -77,7 +84,10 @@ impl Default for Settings {
             retry: RetryPolicy::default(),
             notification_within: hookswitch_core::limits::NOTIFICATION_WITHIN,
             headers: HeaderLines::default(),
+            keep: Keep::default(),
             backlog_deliveries: hookswitch_core::limits::BACKLOG_DELIVERIES,
+            in_flight_of_one: InFlight::default(),
+            retry_after_obeyed: hookswitch_core::limits::RETRY_AFTER_OBEYED,
             in_flight: 1024,
             drain_within: std::time::Duration::from_secs(10),
         }

@@ -90,6 +90,8 @@ settings! {
             delivery: Delivery;
             /// The event log on disk.
             store: Store;
+            /// How much of the past is kept.
+            retention: Retention;
             /// Which private addresses deliveries may go to.
             guard: Guard;
         }
@@ -178,6 +180,17 @@ settings! {
         segment_size: Size = Size(256 * 1024 * 1024);
         /// So is one that is this old.
         segment_age: Duration = Duration::from_secs(3600);
+    }
+}
+
+settings! {
+    /// How much of the past is kept (`[retention]`). What is still to be delivered never goes, nor does what
+    /// is younger than `delivery.idempotency_window`. Whole segments go, so somewhat more is kept.
+    Retention in "retention" {
+        /// Events, their deliveries and attempts that are older than this go.
+        age: Duration = limits::RETENTION_AGE;
+        /// If the event log takes more than this on the disk, the oldest go earlier.
+        size: Size = Size(limits::RETENTION_BYTES as usize);
     }
 }
 

@@ -14,6 +14,8 @@ use hookswitch_core::clock::Handles;
 use hookswitch_core::subscription::SubscriptionChanges;
 use hookswitch_core::vault::Vault;
 use hookswitch_engine::metrics::Metrics;
+use hookswitch_engine::pace::InFlight;
+use hookswitch_engine::retention::Keep;
 use hookswitch_engine::{Deps, Engine};
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
@@ -232,6 +234,12 @@ fn engine_settings(settings: &Settings) -> Result<hookswitch_engine::Settings, S
         notification_within: settings.delivery.notification_within,
         headers: webhook::notification_headers(user_agent),
         backlog_deliveries: settings.limits.backlog_deliveries,
+        in_flight_of_one: InFlight {
+            at_first: settings.delivery.in_flight_at_first,
+            at_most: settings.delivery.in_flight_at_most,
+        },
+        retry_after_obeyed: settings.delivery.retry_after_obeyed,
+        keep: Keep { age: settings.retention.age, bytes: settings.retention.size.0 as u64 },
         drain_within: settings.delivery.drain_within,
         ..hookswitch_engine::Settings::default()
     })

@@ -3,6 +3,7 @@
 
 mod changes;
 mod publishing;
+mod retained;
 mod retry_schedule;
 mod store_cost;
 mod two_servers;

@@ -22,6 +22,7 @@ use super::current::Current;
 use super::fault::{Fault, Gravity};
 use super::open;
 use super::record::{self, Part, Written};
+use super::retain::Doomed;
 use super::schema::{self, Purpose, in_transaction};
 use super::segment::{Deltas, Segment};
 use super::shared::Shared;
@@ -47,6 +48,7 @@ pub(super) struct Writer {
     filters: Filters,
     next: EventSeq,
     roll_not_before: WallTime,
+    doomed: Doomed,
     /// Set once it is unknown what the disk holds.
     broken: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Writer {
             filters,
             next,
             roll_not_before: WallTime::default(),
+            doomed: Doomed::default(),
             broken: None,
         })
     }
@@ -116,7 +119,20 @@ impl Writer {
         &self.current.connection
     }
 
-    fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn doomed(&mut self) -> &mut Doomed {
+        &mut self.doomed
+    }
+
+    /// Closes what is open for writing to a segment that goes.
+    pub(super) fn close_older(&mut self, first: EventSeq) {
+        self.older.retain(|(older, _)| *older != first);
+    }
+
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         match &self.broken {
             None => Ok(()),
             Some(why) => {
