@@ -59,6 +59,10 @@ pub const CONFERENCE_NOTIFICATION_WITHIN: Duration = Duration::from_secs(10);
 pub const OWN_LATENESS: Duration = Duration::from_millis(100);
 pub const RETRY_AFTER_OBEYED: Duration = Duration::from_secs(3600);
 
+/// How long events and what became of them are kept, if there is room for them.
+pub const RETENTION_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const RETENTION_BYTES: u64 = 10 * 1024 * 1024 * 1024;
+
 pub const IN_FLIGHT_AT_FIRST: u32 = 4;
 pub const IN_FLIGHT_AT_MOST: u32 = 32;
 

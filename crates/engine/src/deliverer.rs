@@ -14,7 +14,7 @@ use hookswitch_core::delivery::{
 use hookswitch_core::envelope::Envelope;
 use hookswitch_store::log::Record;
 use hookswitch_transport::Message;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 
 use crate::dispatched::Dispatched;
 use crate::intake::PendingRecord;
@@ -28,6 +28,8 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const HOOKSWITCH_ATTEMPT: HeaderName = HeaderName::from_static("hookswitch-attempt");
 
+/// Bytes of the headers that differ from message to message.
+const HEADERS_OF_ITS_OWN: usize = 448;
 /// After a store error, a lane's read is tried again after this.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
@@ -135,21 +137,22 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
         Some(secrets) => secrets,
         None => shared.deps.secrets.fetch(app).await.map_err(|error| error.to_string())?,
     };
-    let mut headers = Vec::with_capacity(shared.deps.settings.headers.len() + 6);
-    headers.extend_from_slice(&shared.deps.settings.headers);
+    let mut headers = shared.deps.settings.headers.with_room(HEADERS_OF_ITS_OWN);
     if let Some(token) = live.verification_token.as_ref().or(secrets.verification_token.as_ref()) {
-        headers.push((VERIFICATION_TOKEN, token.clone()));
+        headers.push(&VERIFICATION_TOKEN, token);
     }
     let at = shared.deps.handles.now().unix_seconds();
-    headers.push((WEBHOOK_ID, text_value(&item.event.uuid_text)?));
-    headers.push((WEBHOOK_TIMESTAMP, HeaderValue::from(at)));
+    let mut push =
+        |name: &HeaderName, text: &str| headers.push_text(name, text).map_err(|error| error.to_string());
+    push(&WEBHOOK_ID, &item.event.uuid_text)?;
+    push(&WEBHOOK_TIMESTAMP, &at.to_string())?;
     if let Some(signer) = &secrets.signer {
         let signature = signer.sign(&item.event.uuid_text, at, &[&body[0], &body[1], &body[2]]);
-        headers.push((WEBHOOK_SIGNATURE, text_value(&signature)?));
+        push(&WEBHOOK_SIGNATURE, &signature)?;
     }
-    headers.push((TRACEPARENT, text_value(&traceparent(shared, &item.event))?));
+    push(&TRACEPARENT, &traceparent(shared, &item.event))?;
     if item.attempts > 0 {
-        headers.push((HOOKSWITCH_ATTEMPT, HeaderValue::from(item.attempts + 1)));
+        push(&HOOKSWITCH_ATTEMPT, &(item.attempts + 1).to_string())?;
     }
     Ok(Message { headers, body, within: shared.deps.settings.notification_within })
 }
@@ -166,16 +169,15 @@ fn envelope(shared: &Shared, live: &Live, item: &Item, event: &str) -> [bytes::B
     .parts(body)
 }
 
-fn text_value(text: &str) -> Result<HeaderValue, String> {
-    HeaderValue::from_str(text).map_err(|error| error.to_string())
-}
-
 /// W3C trace context: the trace is the event, so that all its deliveries stand together.
 fn traceparent(shared: &Shared, event: &Dispatched) -> String {
     format!("00-{}-{:016x}-01", event.stored.event.uuid.simple(), shared.deps.handles.entropy.seed() | 1)
 }
 
-fn finish(shared: &Arc<Shared>, lane: &Arc<Lane>, item: &Item, report: AttemptReport) {
+fn finish(shared: &Arc<Shared>, lane: &Arc<Lane>, item: &Item, mut report: AttemptReport) {
+    if let Outcome::Retry { hint: Some(asked) } = &mut report.outcome {
+        *asked = (*asked).min(shared.deps.settings.retry_after_obeyed);
+    }
     let handles = &shared.deps.handles;
     let now = handles.now();
     count(shared, item, &report);

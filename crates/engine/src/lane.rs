@@ -18,7 +18,7 @@ use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
 
 use crate::dispatched::Dispatched;
-use crate::pace::Pace;
+use crate::pace::{self, Pace};
 
 /// Deliveries that a lane holds in memory, about a kilobyte each with their share of the event. A burst
 /// within this needs no second write; what is beyond is parked, which costs a row, a read and an update.
@@ -131,11 +131,11 @@ pub(crate) enum Wish {
 }
 
 impl Lane {
-    pub(crate) fn new(live: Live, now: MonoTime) -> Self {
+    pub(crate) fn new(live: Live, bounds: pace::InFlight, now: MonoTime) -> Self {
         Self {
             no: live.subscription.no,
             live: RwLock::new(Arc::new(live)),
-            state: Mutex::new(State { pace: Pace::new(now), ..State::default() }),
+            state: Mutex::new(State { pace: Pace::new(bounds, now), ..State::default() }),
         }
     }
 

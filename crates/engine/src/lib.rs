@@ -5,7 +5,7 @@
 //! - `publish` matches and asks for room; `intake` gathers what waits; `committer` writes it.
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
 //! - `deliverer` sends and writes outcomes down; `alarms` says when to look at a lane again.
-//! - `sweeper` does what happens by the clock; `recovery` what a start has to find out.
+//! - `sweeper` and `retention` do what happens by the clock; `recovery` what a start has to find out.
 //! - `usage` counts what accounts use.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
@@ -17,9 +17,10 @@ mod gate;
 mod intake;
 mod lane;
 pub mod metrics;
-mod pace;
+pub mod pace;
 mod publish;
 mod recovery;
+pub mod retention;
 mod shared;
 mod sweeper;
 pub mod usage;
@@ -52,6 +53,8 @@ use crate::window::Window;
 
 /// Filters loaded at once when starting.
 const FILTERS_A_PAGE: usize = 10_000;
+/// Filters that come into the index or leave it while everybody else waits for it: a few milliseconds.
+const FILTERS_AT_ONCE: usize = 256;
 
 /// A running engine. Cheap to clone; `stop` ends it for all.
 #[derive(Clone)]
@@ -104,6 +107,7 @@ impl Engine {
         tasks.spawn(deliverer::ring(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::expire(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::tend(Arc::clone(&engine.shared)));
+        tasks.spawn(retention::run(Arc::clone(&engine.shared)));
         Ok(engine)
     }
 
@@ -175,9 +179,9 @@ impl SubscriptionChanges for Engine {
         self.shared.expiries.add(subscription.expires_at, subscription.no);
         if before.subscription.filters != subscription.filters {
             let parsed = parsed_filters(&self.shared, &subscription);
-            let mut index = self.shared.index.write();
-            index.remove(subscription.no);
-            index.insert(&self.shared.deps.catalogue, subscriber(&subscription), &parsed);
+            // The old ones go after the new ones came: no event slips through between them.
+            let added = insert_filters(&self.shared, &subscription, &parsed);
+            while self.shared.index.write().retire(subscription.no, added, FILTERS_AT_ONCE) {}
         }
         lane.replace(Live::new(subscription, Arc::clone(&before.endpoint)));
     }
@@ -203,10 +207,24 @@ fn insert(shared: &Arc<Shared>, subscription: Arc<Subscription>) {
     let endpoint = open(shared, &subscription);
     let parsed = parsed_filters(shared, &subscription);
     let live = Live::new(Arc::clone(&subscription), endpoint);
-    let lane = Arc::new(Lane::new(live, shared.deps.handles.monotonic()));
+    let lane =
+        Arc::new(Lane::new(live, shared.deps.settings.in_flight_of_one, shared.deps.handles.monotonic()));
     shared.expiries.add(subscription.expires_at, subscription.no);
     shared.lanes.write().insert(subscription.no, lane);
-    shared.index.write().insert(&shared.deps.catalogue, subscriber(&subscription), &parsed);
+    insert_filters(shared, &subscription, &parsed);
+}
+
+/// A few at a time, so that nobody waits long for the index. Returns how many there were to match.
+fn insert_filters(
+    shared: &Shared,
+    subscription: &Subscription,
+    parsed: &[(FilterNo, ParsedFilter)],
+) -> usize {
+    let insert = |slice| {
+        let mut index = shared.index.write();
+        index.insert(&shared.deps.catalogue, subscriber(subscription), slice)
+    };
+    parsed.chunks(FILTERS_AT_ONCE).map(insert).sum()
 }
 
 fn subscriber(subscription: &Subscription) -> Subscriber {
@@ -229,6 +247,7 @@ fn parsed_filters(shared: &Shared, subscription: &Subscription) -> Vec<(FilterNo
 }
 
 pub(crate) fn remove(shared: &Arc<Shared>, no: SubscriptionNo, reason: EndReason) {
+    while shared.index.write().retire(no, 0, FILTERS_AT_ONCE) {}
     shared.index.write().remove(no);
     let Some(lane) = shared.lane(no) else { return };
     shared.expiries.remove(lane.live().subscription.expires_at, no);

@@ -15,6 +15,7 @@ use hookswitch_store::StoreError;
 use hookswitch_store::log::EventLog;
 use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::Transport;
+use hookswitch_transport::header_lines::HeaderLines;
 use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -26,6 +27,8 @@ use crate::gate::Gate;
 use crate::intake::Intake;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
+use crate::pace::InFlight;
+use crate::retention::Keep;
 use crate::usage::Usage;
 use crate::window::Window;
 
@@ -63,8 +66,13 @@ pub struct Settings {
     pub retry: RetryPolicy,
     pub notification_within: std::time::Duration,
     /// Sent with every notification, in this order, before what belongs to the subscription.
-    pub headers: Vec<(http::HeaderName, HeaderValue)>,
+    pub headers: HeaderLines,
     pub backlog_deliveries: u64,
+    pub keep: Keep,
+    /// Attempts under way at once for one endpoint.
+    pub in_flight_of_one: InFlight,
+    /// The longest pause that a receiver may ask for.
+    pub retry_after_obeyed: std::time::Duration,
     /// Attempts under way at once, over all endpoints.
     pub in_flight: usize,
     /// How long a stopping server waits for attempts under way.
@@ -76,8 +84,11 @@ impl Default for Settings {
         Self {
             retry: RetryPolicy::default(),
             notification_within: hookswitch_core::limits::NOTIFICATION_WITHIN,
-            headers: Vec::new(),
+            headers: HeaderLines::default(),
+            keep: Keep::default(),
             backlog_deliveries: hookswitch_core::limits::BACKLOG_DELIVERIES,
+            in_flight_of_one: InFlight::default(),
+            retry_after_obeyed: hookswitch_core::limits::RETRY_AFTER_OBEYED,
             in_flight: 1024,
             drain_within: std::time::Duration::from_secs(10),
         }

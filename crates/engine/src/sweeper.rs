@@ -65,18 +65,18 @@ impl Expiries {
 }
 
 /// Notices steps of the wall clock against the monotonic one.
-struct StepWatch {
+pub(crate) struct StepWatch {
     offset: i128,
     hold_until: MonoTime,
 }
 
 impl StepWatch {
-    fn new(handles: &Handles) -> Self {
+    pub(crate) fn new(handles: &Handles) -> Self {
         Self { offset: offset(handles), hold_until: MonoTime::default() }
     }
 
     /// How long expiry must still be held.
-    fn look(&mut self, handles: &Handles) -> Option<MonoTime> {
+    pub(crate) fn look(&mut self, handles: &Handles) -> Option<MonoTime> {
         let offset = offset(handles);
         let step = offset - self.offset;
         if step.unsigned_abs() > STEP_NOTICED.as_millis() {

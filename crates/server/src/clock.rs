@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hookswitch_core::clock::{Clock, Entropy, Handles, MonoTime, Sleep, WallTime};
+use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// The handles of a process that runs in the real world.
@@ -47,23 +48,53 @@ impl Clock for SystemClock {
     }
 }
 
+/// The operating system's random bytes, fetched a page at a time: several draws for each event would
+/// otherwise be as many system calls.
 pub struct SystemEntropy {
     random: SystemRandom,
+    ahead: Mutex<Ahead>,
 }
+
+struct Ahead {
+    bytes: [u8; AHEAD_BYTES],
+    /// Those before it are handed out.
+    used: usize,
+}
+
+const AHEAD_BYTES: usize = 4096;
 
 impl Default for SystemEntropy {
     fn default() -> Self {
-        Self { random: SystemRandom::new() }
+        let ahead = Ahead { bytes: [0; AHEAD_BYTES], used: AHEAD_BYTES };
+        Self { random: SystemRandom::new(), ahead: Mutex::new(ahead) }
     }
 }
 
-impl Entropy for SystemEntropy {
-    fn fill(&self, bytes: &mut [u8]) {
+impl SystemEntropy {
+    fn fetch(&self, bytes: &mut [u8]) {
         if self.random.fill(bytes).is_err() {
             // Without randomness every secret we would make is guessable: there is no way on.
             tracing::error!("the operating system gives no random bytes");
             std::process::abort();
         }
+    }
+}
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        if bytes.len() > AHEAD_BYTES {
+            return self.fetch(bytes);
+        }
+        let mut ahead = self.ahead.lock();
+        if ahead.used + bytes.len() > AHEAD_BYTES {
+            self.fetch(&mut ahead.bytes);
+            ahead.used = 0;
+        }
+        let drawn = ahead.used..ahead.used + bytes.len();
+        bytes.copy_from_slice(&ahead.bytes[drawn.clone()]);
+        // What was handed out may be a secret: it does not stay behind here.
+        ahead.bytes[drawn.clone()].fill(0);
+        ahead.used = drawn.end;
     }
 }
 
@@ -81,8 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn two_draws_of_randomness_differ() {
+    fn no_draw_of_randomness_comes_twice_whatever_their_sizes() {
         let handles = system_handles();
-        assert_ne!(handles.token(16), handles.token(16));
+        let mut drawn = std::collections::HashSet::new();
+        for size in [16, 32, 1000, AHEAD_BYTES - 1, AHEAD_BYTES, AHEAD_BYTES + 1, 24].repeat(20) {
+            assert!(drawn.insert(handles.token(size)));
+        }
+        assert!(!drawn.contains(&"A".repeat(22)), "nothing is handed out before it is filled");
     }
 }

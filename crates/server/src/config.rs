@@ -106,6 +106,8 @@ settings! {
             delivery: Delivery;
             /// The event log on disk.
             store: Store;
+            /// How much of the past is kept.
+            retention: Retention;
             /// Which private addresses deliveries may go to.
             guard: Guard;
         }
@@ -256,13 +258,24 @@ settings! {
 settings! {
     /// The event log on disk (`[store]`).
     Store in "store" {
-        /// Where commits run: `thread` (one of their own) or `caller` (the I/O thread, which stands still
-        /// for the sync; cheaper on two cores).
-        commit_on: CommitOn = CommitOn::Thread;
+        /// Where commits run: `thread` (one of their own), `caller` (the I/O thread, which stands still
+        /// for the sync and saves the hop) or `auto`: `caller` on one or two cores, else `thread`.
+        commit_on: CommitOn = CommitOn::Auto;
         /// A segment that has grown to this is followed by a new one.
         segment_size: Size = Size(256 * 1024 * 1024);
         /// So is one that is this old.
         segment_age: Duration = Duration::from_secs(3600);
+    }
+}
+
+settings! {
+    /// How much of the past is kept (`[retention]`). What is still to be delivered never goes, nor does what
+    /// is younger than `delivery.idempotency_window`. Whole segments go, so somewhat more is kept.
+    Retention in "retention" {
+        /// Events, their deliveries and attempts that are older than this go.
+        age: Duration = limits::RETENTION_AGE;
+        /// If the event log takes more than this on the disk, the oldest go earlier.
+        size: Size = Size(limits::RETENTION_BYTES as usize);
     }
 }
 
@@ -277,15 +290,17 @@ settings! {
 /// Where commits of the event log run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitOn {
+    Auto,
     Thread,
     Caller,
 }
 
 impl Value for CommitOn {
-    const FORM: &'static str = "\"thread\" or \"caller\"";
+    const FORM: &'static str = "\"auto\", \"thread\" or \"caller\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
         match text {
+            "auto" => Ok(Self::Auto),
             "thread" => Ok(Self::Thread),
             "caller" => Ok(Self::Caller),
             _ => Err(format!("must be {}", Self::FORM)),
@@ -294,6 +309,7 @@ impl Value for CommitOn {
 
     fn written(&self) -> String {
         match self {
+            Self::Auto => "\"auto\"".into(),
             Self::Thread => "\"thread\"".into(),
             Self::Caller => "\"caller\"".into(),
         }

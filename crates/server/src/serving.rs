@@ -14,6 +14,8 @@ use hookswitch_core::clock::Handles;
 use hookswitch_core::subscription::SubscriptionChanges;
 use hookswitch_core::vault::Vault;
 use hookswitch_engine::metrics::Metrics;
+use hookswitch_engine::pace::InFlight;
+use hookswitch_engine::retention::Keep;
 use hookswitch_engine::{Deps, Engine};
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
@@ -243,14 +245,22 @@ fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
 
 fn log_options(settings: &Settings) -> LogOptions {
     LogOptions {
-        writer: match settings.store.commit_on {
-            CommitOn::Thread => WriterMode::Threaded,
-            CommitOn::Caller => WriterMode::Inline,
-        },
+        writer: writer_mode(settings.store.commit_on),
         segment_bytes: u64::try_from(settings.store.segment_size.0).unwrap_or(u64::MAX),
         segment_age: settings.store.segment_age,
         idempotency_window: settings.delivery.idempotency_window,
         ..LogOptions::default()
+    }
+}
+
+/// Where there is no core to spare, a thread for commits only adds a hop to each.
+fn writer_mode(commit_on: CommitOn) -> WriterMode {
+    const NONE_TO_SPARE: usize = 2;
+    let few_cores = || std::thread::available_parallelism().is_ok_and(|cores| cores.get() <= NONE_TO_SPARE);
+    match commit_on {
+        CommitOn::Caller => WriterMode::Inline,
+        CommitOn::Auto if few_cores() => WriterMode::Inline,
+        CommitOn::Auto | CommitOn::Thread => WriterMode::Threaded,
     }
 }
 
@@ -276,6 +286,12 @@ fn engine_settings(settings: &Settings) -> Result<hookswitch_engine::Settings, S
         notification_within: settings.delivery.notification_within,
         headers: webhook::notification_headers(user_agent),
         backlog_deliveries: settings.limits.backlog_deliveries,
+        in_flight_of_one: InFlight {
+            at_first: settings.delivery.in_flight_at_first,
+            at_most: settings.delivery.in_flight_at_most,
+        },
+        retry_after_obeyed: settings.delivery.retry_after_obeyed,
+        keep: Keep { age: settings.retention.age, bytes: settings.retention.size.0 as u64 },
         drain_within: settings.delivery.drain_within,
         ..hookswitch_engine::Settings::default()
     })

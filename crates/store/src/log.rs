@@ -211,6 +211,33 @@ pub struct HistoryPage {
     pub next: Option<DeliveryKey>,
 }
 
+/// What may go from the log. Nothing that is still to be delivered goes, and nothing whose uuid must be
+/// remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Events that were accepted earlier may go.
+    pub accepted_before: WallTime,
+    /// If the log takes more than this on the disk, the oldest may go whatever their age.
+    pub bytes_at_most: u64,
+    pub now: WallTime,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// There may be more to drop if this is something.
+    pub dropped: Option<Dropped>,
+    /// When the oldest event that is left was accepted; `None` if there is none, or it is not known yet.
+    pub oldest: Option<WallTime>,
+}
+
+/// A stretch of events that is gone, with all that was known about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    pub first: EventSeq,
+    pub last: EventSeq,
+    pub bytes: u64,
+}
+
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
     /// Applies everything in the batch durably. An `Err` means that nothing of it was applied, except that
@@ -251,6 +278,9 @@ pub trait EventLog: Send + Sync + 'static {
         held: Vec<DeliveryKey>,
         limit: usize,
     ) -> Result<usize, StoreError>;
+
+    /// Drops one old stretch of events, if there is any that may go: a short step, to be repeated.
+    async fn drop_oldest(&self, retention: Retention) -> Result<Retained, StoreError>;
 
     /// Oldest first, with all targets (of a very large fan-out, the first ten thousand).
     async fn event_by_uuid(

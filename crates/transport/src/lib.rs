@@ -3,6 +3,7 @@
 //! A transport gets a finished message and says what came of it; it never sees the store, a
 //! subscription or a retry schedule. Today: `webhook` (sender, guard, handshake).
 
+pub mod header_lines;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -13,11 +14,13 @@ use bytes::Bytes;
 use hookswitch_core::delivery::AttemptReport;
 use hookswitch_core::id::AccountId;
 
+use self::header_lines::HeaderLines;
+
 /// One notification, ready to send.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// In the order to send them. The transport adds what belongs to the wire (host, content-length).
-    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    pub headers: HeaderLines,
     /// The body in parts, so that what many messages share is never copied.
     pub body: [Bytes; 3],
     /// From the moment the request is handed to a connection, connecting included (D3).

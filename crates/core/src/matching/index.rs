@@ -175,14 +175,15 @@ impl Index {
         self.length == 0
     }
 
-    /// Adds filters to a subscription, behind those that it has. Reminders match no published event and
-    /// are left out.
+    /// Adds filters to a subscription, behind those that it has, and says how many. Reminders match no
+    /// published event and are left out.
     pub fn insert(
         &mut self,
         catalogue: &Catalogue,
         subscriber: Subscriber,
         filters: &[(FilterNo, ParsedFilter)],
-    ) {
+    ) -> usize {
+        let before = self.length;
         let hash = self.seed.hash_one(subscriber.no);
         let subscription = self.by_no.get(hash).copied().unwrap_or_else(|| {
             let slot = SubscriptionSlot { subscriber, first_filter: NONE, next_order: 0 };
@@ -193,6 +194,7 @@ impl Index {
         for (no, filter) in filters.iter().filter(|(_, filter)| filter.reminder().is_none()) {
             self.insert_filter(catalogue, subscription, *no, filter);
         }
+        self.length - before
     }
 
     fn insert_filter(
@@ -257,6 +259,31 @@ impl Index {
         while next != NONE {
             next = self.remove_filter(next);
         }
+    }
+
+    /// Takes filters out, `at_most` at once, until only the `keep` added last are left. True as long as
+    /// there are more to take.
+    pub fn retire(&mut self, no: SubscriptionNo, keep: usize, at_most: usize) -> bool {
+        let Some(subscription) = self.by_no.get(self.seed.hash_one(no)).copied() else { return false };
+        let (mut last_kept, mut next) = (None, self.subscriptions[subscription].first_filter);
+        for _ in 0..keep {
+            if next == NONE {
+                return false;
+            }
+            last_kept = Some(next);
+            next = self.filings[next].next;
+        }
+        for _ in 0..at_most {
+            if next == NONE {
+                break;
+            }
+            next = self.remove_filter(next);
+        }
+        match last_kept {
+            Some(filter) => self.filings[filter].next = next,
+            None => self.subscriptions[subscription].first_filter = next,
+        }
+        next != NONE
     }
 
     /// Takes a filter out and tells the next one of its subscription.

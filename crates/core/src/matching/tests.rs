@@ -260,6 +260,32 @@ fn a_conference_endpoint_hears_the_events_it_names_or_all() {
 }
 
 #[test]
+fn filters_are_replaced_a_few_at_a_time_and_never_is_there_a_moment_without_any() {
+    let whose = subscriber(1, 1, 7);
+    let paths = |from: u64| -> Vec<_> {
+        let path = |extension| format!("/restapi/v1.0/account/~/extension/{extension}/presence");
+        let parsed = |extension: u64| parse(&CATALOGUE, &whose, &path(extension));
+        (from..from + 5).map(|extension| (FilterNo(extension as i64), parsed(extension))).collect()
+    };
+    let mut index = Index::default();
+    index.insert(&CATALOGUE, whose, &paths(10));
+    assert_eq!(index.insert(&CATALOGUE, whose, &paths(13)), 5);
+    let mut lengths = vec![index.len()];
+    while index.retire(whose.no, 5, 2) {
+        lengths.push(index.len());
+    }
+    assert_eq!((lengths, index.len()), (vec![10, 8, 6], 5));
+    assert!(!index.retire(whose.no, 5, 2) && !index.retire(whose.no, 6, 2));
+    let world = World { index };
+    let hears = |extension: u64| {
+        let path = format!("/restapi/v1.0/account/1/extension/{extension}/presence");
+        world.found(1, &path, json!({ "extensionId": extension.to_string() })).len() == 1
+    };
+    let heard: Vec<_> = (9..19).filter(|extension| hears(*extension)).collect();
+    assert_eq!(heard, [13, 14, 15, 16, 17]);
+}
+
+#[test]
 fn twenty_thousand_filters_in_one_subscription_come_and_go() {
     let catalogue = &*CATALOGUE;
     let mut index = Index::default();

@@ -1,4 +1,4 @@
-//! From an address to an open connection: resolve, judge every answer, dial a judged one, TLS, HTTP/1.1.
+//! From an address to an open connection: resolve, judge every answer, dial a judged one, TLS.
 //!
 //! What is dialled is what was judged, nothing resolves in between. Everything runs under the deadline of
 //! the attempt that needs the connection.
@@ -10,30 +10,24 @@ use std::time::Duration;
 
 use hookswitch_core::clock::{Clock, MonoTime};
 use hookswitch_core::delivery::FailureClass;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::address::{Address, Place};
-use super::body::Parts;
 use super::deadline::{Late, Timer};
 use super::guard::{Guard, Refused};
 use super::resolver::{ResolveError, Resolver};
 use super::tls;
 use super::verdict::span;
-use super::wire::{BytesRead, Stream, Wire};
+use super::wire::{Stream, Wire};
 
 /// A name may have dozens of addresses; all are judged, these many are tried.
 const ADDRESSES_TRIED: usize = 6;
-/// The head of an answer, and what is read of a body at once, must fit in this.
-const BUFFER: usize = 64 * 1024;
 
 /// An open connection that has no request under way.
 pub(crate) struct Connection {
-    pub(crate) sender: SendRequest<Parts>,
-    pub(crate) read: BytesRead,
+    pub(crate) wire: Wire,
     pub(crate) timer: Timer,
     pub(crate) opened_at: MonoTime,
 }
@@ -101,7 +95,7 @@ impl Dialer {
             None => Stream::Plain(stream),
             Some(name) => self.encrypt(stream, peer, name.clone(), limit, &mut timer).await?,
         };
-        self.speak_http(stream, timer).await
+        Ok(Connection { wire: Wire::new(stream), timer, opened_at: self.clock.monotonic() })
     }
 
     /// The judged addresses, in the order to try them.
@@ -181,23 +175,6 @@ impl Dialer {
             }),
             Err(late) => Err(limit.late(format!("TLS: no handshake with {peer}"), late)),
         }
-    }
-
-    async fn speak_http(&self, stream: Stream, timer: Timer) -> Result<Connection, DialError> {
-        let (wire, read) = Wire::new(stream);
-        // What is odd in an answer's headers does not matter: success is decided at its status line.
-        let mut http = Builder::new();
-        http.max_buf_size(BUFFER);
-        http.ignore_invalid_headers_in_responses(true);
-        http.allow_spaces_after_header_name_in_responses(true);
-        http.allow_obsolete_multiline_headers_in_responses(true);
-        let (sender, connection) = http
-            .handshake(TokioIo::new(wire))
-            .await
-            .map_err(|error| DialError::Ours(io::Error::other(error)))?;
-        // Ends when the sender is dropped or the peer closes. Its error reaches whoever waits for an answer.
-        tokio::spawn(async move { connection.await.ok() });
-        Ok(Connection { sender, read, timer, opened_at: self.clock.monotonic() })
     }
 }
 

@@ -10,18 +10,23 @@ use hookswitch_core::limits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
 
 use super::address::Address;
 use super::body::Parts;
-use super::deadline::Late;
+use super::deadline::{Late, Timer};
 use super::dial::{Connection, DialError, Dialer, Limit};
 use super::settings::Settings;
 use super::verdict::{broken_words, is_our_lateness, redirect_words, span, start_of, status_words};
+use super::wire::BytesRead;
 
 const VALIDATION_TOKEN: HeaderName = HeaderName::from_static("validation-token");
 const VERIFICATION_TOKEN: HeaderName = HeaderName::from_static("verification-token");
 /// 32 bytes are 43 letters.
 const TOKEN_BYTES: usize = 32;
+/// The head of an answer, and what is read of a body at once, must fit in this.
+const BUFFER: usize = 64 * 1024;
 
 /// Why the address was not accepted. `Display` completes "the webhook …" in words that help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +94,13 @@ pub(crate) struct Handshake<'a> {
     pub(crate) settings: &'a Settings,
 }
 
+/// A connection with the HTTP library on it.
+struct Line {
+    sender: SendRequest<Parts>,
+    read: BytesRead,
+    timer: Timer,
+}
+
 /// A handshake under way: its request is out.
 struct Asked<'a> {
     handles: &'a Handles,
@@ -107,14 +119,14 @@ impl Handshake<'_> {
         let started = self.handles.monotonic();
         let within = self.settings.handshake_within;
         let limit = Limit { deadline: started.plus(within), within };
-        let mut connection = self.dialer.dial(address, limit).await?;
+        let mut line = Line::over(self.dialer.dial(address, limit).await?).await?;
         let token = HeaderValue::try_from(self.handles.token(TOKEN_BYTES))
             .map_err(|error| HandshakeFailure::Ours(error.to_string()))?;
         let request = self.request(address, token.clone(), verification_token)?;
         let asked = Asked { handles: self.handles, settings: self.settings, started, limit, token };
-        let answer = asked.answer(&mut connection, request).await?;
+        let answer = asked.answer(&mut line, request).await?;
         asked.check_head(&answer)?;
-        asked.read_whole(&mut connection, answer.into_body()).await
+        asked.read_whole(&mut line, answer.into_body()).await
     }
 
     fn request(
@@ -143,15 +155,34 @@ impl Handshake<'_> {
     }
 }
 
+impl Line {
+    async fn over(connection: Connection) -> Result<Self, HandshakeFailure> {
+        let Connection { wire, timer, .. } = connection;
+        let read = wire.bytes_read();
+        let mut http = Builder::new();
+        http.max_buf_size(BUFFER);
+        http.ignore_invalid_headers_in_responses(true);
+        http.allow_spaces_after_header_name_in_responses(true);
+        http.allow_obsolete_multiline_headers_in_responses(true);
+        let (sender, connection) = http
+            .handshake(TokioIo::new(wire))
+            .await
+            .map_err(|error| HandshakeFailure::Ours(error.to_string()))?;
+        // Ends when the sender is dropped or the peer closes. Its error reaches whoever waits for an answer.
+        tokio::spawn(async move { connection.await.ok() });
+        Ok(Self { sender, read, timer })
+    }
+}
+
 impl Asked<'_> {
     async fn answer(
         &self,
-        connection: &mut Connection,
+        line: &mut Line,
         request: Request<Parts>,
     ) -> Result<Response<Incoming>, HandshakeFailure> {
-        let answer = connection.sender.send_request(request);
+        let answer = line.sender.send_request(request);
         let mut answer = std::pin::pin!(answer);
-        let in_time = connection.timer.race(self.limit.deadline, answer.as_mut()).await;
+        let in_time = line.timer.race(self.limit.deadline, answer.as_mut()).await;
         let answered = match in_time {
             Ok(answered) => answered,
             Err(late) if is_our_lateness(late.noticed_after) => {
@@ -160,7 +191,7 @@ impl Asked<'_> {
             Err(_) => {
                 // Too late either way; watched a little longer, so that we can say by how much.
                 let watched = self.limit.deadline.plus(self.settings.handshake_watched_for);
-                return Err(match connection.timer.race(watched, answer).await {
+                return Err(match line.timer.race(watched, answer).await {
                     Ok(_) => HandshakeFailure::Late { after: self.since_start(), limit: self.limit.within },
                     Err(_) => HandshakeFailure::Silent { limit: self.limit.within },
                 });
@@ -171,7 +202,7 @@ impl Asked<'_> {
             return Err(HandshakeFailure::Late { after: self.since_start(), limit: self.limit.within });
         }
         answered.map_err(|error| {
-            let words = broken_words(&error, connection.read.get() > 0);
+            let words = broken_words(&error, line.read.get() > 0);
             match error.is_parse() {
                 true => HandshakeFailure::Invalid(words),
                 false => HandshakeFailure::Unreachable(format!("it {words}")),
@@ -196,30 +227,26 @@ impl Asked<'_> {
         Ok(())
     }
 
-    async fn read_whole(
-        &self,
-        connection: &mut Connection,
-        mut body: Incoming,
-    ) -> Result<(), HandshakeFailure> {
-        let size = |connection: &Connection, is_all| {
-            let bytes = connection.read.get();
+    async fn read_whole(&self, line: &mut Line, mut body: Incoming) -> Result<(), HandshakeFailure> {
+        let size = |line: &Line, is_all| {
+            let bytes = line.read.get();
             let fits = bytes <= limits::HANDSHAKE_ANSWER_BYTES as u64;
             if fits { Ok(()) } else { Err(HandshakeFailure::TooLarge { bytes, is_all }) }
         };
         while !body.is_end_stream() {
-            match connection.timer.race(self.limit.deadline, body.frame()).await {
+            match line.timer.race(self.limit.deadline, body.frame()).await {
                 Ok(None) => break,
                 // Read on beyond the limit, within reason, to tell how large it is.
-                Ok(Some(Ok(_))) if connection.read.get() <= limits::RESPONSE_READ_BYTES as u64 => {}
-                Ok(Some(Ok(_))) => return size(connection, false),
+                Ok(Some(Ok(_))) if line.read.get() <= limits::RESPONSE_READ_BYTES as u64 => {}
+                Ok(Some(Ok(_))) => return size(line, false),
                 Ok(Some(Err(_))) => {
-                    size(connection, false)?;
+                    size(line, false)?;
                     return Err(HandshakeFailure::Unreachable(
                         "it closed the connection in the middle of its answer".to_owned(),
                     ));
                 }
                 Err(late) => {
-                    size(connection, false)?;
+                    size(line, false)?;
                     return Err(match is_our_lateness(late.noticed_after) {
                         true => HandshakeFailure::Ours(too_busy(late)),
                         false => HandshakeFailure::Unfinished { limit: self.limit.within },
@@ -227,7 +254,7 @@ impl Asked<'_> {
                 }
             }
         }
-        size(connection, true)
+        size(line, true)
     }
 
     fn since_start(&self) -> Duration {

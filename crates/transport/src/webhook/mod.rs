@@ -1,7 +1,7 @@
 //! The webhook transport: events as HTTP POSTs to an address the subscriber named.
 //!
 //! `address` reads such an address, `guard` and `resolver` decide where it may lead, `dial` opens connections
-//! (`tls`, `wire`), `pool` keeps them, `sender` makes one attempt, `verdict` says what came of it, and
+//! (`tls`, `wire`), `pool` keeps them, `sender` makes one attempt (`http1`), `verdict` says what came of it, and
 //! `handshake` asks a new address whether it wants to be subscribed. What a notification says, when to send
 //! it and when to try again is decided elsewhere.
 
@@ -11,6 +11,7 @@ mod deadline;
 mod dial;
 pub mod guard;
 pub mod handshake;
+mod http1;
 mod pool;
 pub mod resolver;
 mod sender;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hookswitch_core::clock::Handles;
 use hookswitch_core::id::AccountId;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
 use tokio_rustls::TlsConnector;
 
 use self::address::{Address, AddressError};
@@ -37,6 +38,7 @@ use self::resolver::{Resolver, SystemResolver};
 use self::sender::WebhookEndpoint;
 pub use self::settings::{AllowHttp, Settings};
 use self::tls::TlsSetupError;
+use crate::header_lines::HeaderLines;
 use crate::{Endpoint, Transport};
 
 /// The transport. Make one for a server; it must be used inside a tokio runtime.
@@ -116,11 +118,12 @@ impl Transport for Webhook {
 }
 
 /// What every notification carries (contract §4.2), to go before what differs: the tokens and signatures.
-pub fn notification_headers(user_agent: HeaderValue) -> Vec<(HeaderName, HeaderValue)> {
-    vec![
+pub fn notification_headers(user_agent: HeaderValue) -> HeaderLines {
+    let headers = [
         (header::ACCEPT, HeaderValue::from_static("application/json")),
         (header::ACCEPT_ENCODING, HeaderValue::from_static("UTF-8")),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8")),
         (header::USER_AGENT, user_agent),
-    ]
+    ];
+    headers.into_iter().collect()
 }

@@ -11,6 +11,7 @@ use hookswitch_core::clock::{Clock, MonoTime};
 use parking_lot::Mutex;
 
 use super::dial::Connection;
+use super::http1::is_quiet;
 
 pub(crate) struct Pool {
     rules: Arc<PoolRules>,
@@ -48,20 +49,19 @@ impl Pool {
     /// The last used connection that is still open.
     pub(crate) fn take(&self) -> Option<Connection> {
         let mut state = self.state.lock();
-        while let Some(Idle { connection, .. }) = state.idle.pop() {
+        while let Some(Idle { mut connection, .. }) = state.idle.pop() {
             self.rules.idle.fetch_sub(1, Ordering::Relaxed);
-            if connection.sender.is_ready() {
+            if is_quiet(&mut connection.wire) {
                 return Some(connection);
             }
         }
         None
     }
 
-    /// Keeps a connection whose last answer was read to its end, if it can be used again.
+    /// Keeps a connection whose last answer was read to its end, if it is young enough.
     pub(crate) fn put(self: &Arc<Self>, connection: Connection) {
         let now = self.rules.clock.monotonic();
-        let aged = now.since(connection.opened_at) > self.rules.connection_age;
-        if aged || !connection.sender.is_ready() {
+        if now.since(connection.opened_at) > self.rules.connection_age {
             return;
         }
         if self.rules.idle.fetch_add(1, Ordering::Relaxed) >= self.rules.idle_at_most {
@@ -80,10 +80,11 @@ impl Pool {
     fn close_unused(&self) -> Option<MonoTime> {
         let now = self.rules.clock.monotonic();
         let mut state = self.state.lock();
-        let fresh =
-            |idle: &Idle| idle.connection.sender.is_ready() && now < idle.since.plus(self.rules.idle_for);
+        let fresh = |idle: &mut Idle| {
+            now < idle.since.plus(self.rules.idle_for) && is_quiet(&mut idle.connection.wire)
+        };
         let before = state.idle.len();
-        state.idle.retain(fresh);
+        state.idle.retain_mut(fresh);
         self.rules.idle.fetch_sub(before - state.idle.len(), Ordering::Relaxed);
         let next = state.idle.first().map(|oldest| oldest.since.plus(self.rules.idle_for));
         state.swept = next.is_some();

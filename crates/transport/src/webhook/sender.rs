@@ -8,35 +8,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hookswitch_core::clock::MonoTime;
 use hookswitch_core::delivery::{AttemptReport, FailureClass, Outcome};
 use hookswitch_core::limits;
-use http::{HeaderMap, Method, Request, Response, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
 
 use super::Shared;
 use super::address::{Address, AddressError};
-use super::body::Parts;
 use super::deadline::Late;
 use super::dial::{Connection, DialError, Limit};
+use super::http1::{Answer, BodyReader, Broken, Request, exchange, read_more};
 use super::pool::Pool;
-use super::verdict::{broken_words, is_our_lateness, judge, late, span, status_words};
+use super::verdict::{is_our_lateness, judge, late, span, status_words, unanswered_words};
 use crate::{Endpoint, Message};
 
 pub(crate) struct WebhookEndpoint {
     shared: Arc<Shared>,
     /// An address may have been allowed when the subscription was made and not be any more.
     address: Result<Address, AddressError>,
+    /// The request line and the host: the same in each request.
+    start: Vec<u8>,
     pool: Arc<Pool>,
 }
 
 impl WebhookEndpoint {
     pub(crate) fn new(shared: Arc<Shared>, address: Result<Address, AddressError>) -> Self {
         let pool = Pool::new(Arc::clone(&shared.pools));
-        Self { shared, address, pool }
+        let start = address.as_ref().map(request_start).unwrap_or_default();
+        Self { shared, address, start, pool }
     }
+}
+
+fn request_start(address: &Address) -> Vec<u8> {
+    let mut start = format!("POST {} HTTP/1.1\r\nhost: ", address.target).into_bytes();
+    start.extend_from_slice(address.host.as_bytes());
+    start.extend_from_slice(b"\r\n");
+    start
 }
 
 #[async_trait]
@@ -44,19 +51,15 @@ impl Endpoint for WebhookEndpoint {
     async fn send(&self, message: Message) -> AttemptReport {
         let started = self.shared.handles.monotonic();
         let limit = Limit { deadline: started.plus(message.within), within: message.within };
-        let address = match &self.address {
-            Ok(address) => address,
-            Err(error) => return report_forbidden(error),
-        };
-        let attempt =
-            Attempt { shared: &self.shared, pool: &self.pool, address, message: &message, started, limit };
-        attempt.run().await
+        match &self.address {
+            Ok(address) => Attempt { endpoint: self, address, message: &message, started, limit }.run().await,
+            Err(error) => report_forbidden(error),
+        }
     }
 }
 
 struct Attempt<'a> {
-    shared: &'a Shared,
-    pool: &'a Arc<Pool>,
+    endpoint: &'a WebhookEndpoint,
     address: &'a Address,
     message: &'a Message,
     started: MonoTime,
@@ -65,19 +68,19 @@ struct Attempt<'a> {
 
 /// Why there was no answer.
 enum NoAnswer {
-    Broken { error: hyper::Error, anything_read: bool },
+    Broken(Broken),
     Late(Late),
 }
 
 impl Attempt<'_> {
     async fn run(self) -> AttemptReport {
-        let mut kept = self.pool.take();
+        let mut kept = self.endpoint.pool.take();
         loop {
             let is_kept = kept.is_some();
             let mut connection = match kept.take() {
                 Some(connection) => connection,
                 // Boxed: it is large and rare, and would make the future of every attempt as large.
-                None => match Box::pin(self.shared.dialer.dial(self.address, self.limit)).await {
+                None => match Box::pin(self.endpoint.shared.dialer.dial(self.address, self.limit)).await {
                     Ok(connection) => connection,
                     Err(error) => return self.not_connected(&error),
                 },
@@ -85,37 +88,21 @@ impl Attempt<'_> {
             match self.exchange(&mut connection).await {
                 // The peer closed it while it waited: most likely it never saw the request. Once more, on a
                 // fresh one.
-                Err(NoAnswer::Broken { anything_read: false, .. }) if is_kept => {}
+                Err(NoAnswer::Broken(broken)) if is_kept && !broken.anything_read() => {}
                 Err(failure) => return self.unanswered(failure),
                 Ok(answer) => return self.answered(connection, answer).await,
             }
         }
     }
 
-    async fn exchange(&self, connection: &mut Connection) -> Result<Response<Incoming>, NoAnswer> {
-        let before = connection.read.get();
-        let answer = connection.sender.try_send_request(self.request());
-        match connection.timer.race(self.limit.deadline, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                let anything_read = connection.read.get() != before;
-                Err(NoAnswer::Broken { error: error.into_error(), anything_read })
-            }
+    async fn exchange(&self, connection: &mut Connection) -> Result<Answer, NoAnswer> {
+        let Message { headers, body, .. } = self.message;
+        let request = Request::new(&self.endpoint.start, headers.as_bytes(), body.clone());
+        let Connection { wire, timer, .. } = connection;
+        match timer.race(self.limit.deadline, exchange(wire, request)).await {
+            Ok(answered) => answered.map_err(NoAnswer::Broken),
             Err(late) => Err(NoAnswer::Late(late)),
         }
-    }
-
-    fn request(&self) -> Request<Parts> {
-        let mut headers = HeaderMap::with_capacity(self.message.headers.len() + 2);
-        headers.insert(header::HOST, self.address.host.clone());
-        for (name, value) in &self.message.headers {
-            headers.append(name, value.clone());
-        }
-        let mut request = Request::new(Parts::new(self.message.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.address.target.clone();
-        *request.headers_mut() = headers;
-        request
     }
 
     fn unanswered(&self, failure: NoAnswer) -> AttemptReport {
@@ -125,62 +112,66 @@ impl Attempt<'_> {
                     late(noticed_after, || format!("no answer within {}", span(self.limit.within)));
                 self.failed(outcome, failure)
             }
-            NoAnswer::Broken { error, anything_read } => {
-                let failure = (FailureClass::Reset, broken_words(&error, anything_read));
+            NoAnswer::Broken(broken) => {
+                let failure = (FailureClass::Reset, unanswered_words(&broken));
                 self.failed(Outcome::Retry { hint: None }, failure)
             }
         }
     }
 
-    async fn answered(self, connection: Connection, answer: Response<Incoming>) -> AttemptReport {
-        let now = self.shared.handles.monotonic();
+    async fn answered(self, connection: Connection, answer: Answer) -> AttemptReport {
+        let handles = &self.endpoint.shared.handles;
+        let now = handles.monotonic();
         let latency = now.since(self.started);
-        let (head, body) = answer.into_parts();
-        let text = |name| head.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let overdue = now.since(self.limit.deadline);
+        let (status, overdue) = (answer.head.status, now.since(self.limit.deadline));
         // An answer that lay there while our own loop stood still is taken as it is: when it came nobody
         // knows, and that it came is certain.
         let (outcome, failure) = if overdue > Duration::ZERO && !is_our_lateness(overdue) {
             let words = format!(
                 "answered {} after {} ms; the limit is {}",
-                status_words(head.status),
+                status_words(status),
                 latency.as_millis(),
                 span(self.limit.within)
             );
             (Outcome::Retry { hint: None }, Some((FailureClass::Timeout, words)))
         } else {
-            judge(head.status, text(header::RETRY_AFTER), text(header::LOCATION), self.shared.handles.now())
+            let (retry_after, location) =
+                (answer.head.retry_after.as_deref(), answer.head.location.as_deref());
+            judge(status, retry_after, location, handles.now())
         };
-        let response = self.read(connection, body).await;
-        AttemptReport { outcome, status: Some(head.status.as_u16()), latency, response, failure }
+        let (body, first) = answer.into_body();
+        let response = self.read(connection, body, first).await;
+        AttemptReport { outcome, status: Some(status.as_u16()), latency, response, failure }
     }
 
     /// The start of the body. A body that is read to its end gives its connection back to the pool.
-    async fn read(self, mut connection: Connection, mut body: Incoming) -> Bytes {
+    async fn read(self, mut connection: Connection, mut body: BodyReader, mut bytes: BytesMut) -> Bytes {
         let (mut kept, mut read) = (Vec::new(), 0);
         // Reading on to the end of a long body costs more than a new connection.
-        let is_long = body.size_hint().lower() > limits::RESPONSE_READ_BYTES as u64;
-        while !body.is_end_stream() {
-            let frame = match connection.timer.race(self.limit.deadline, body.frame()).await {
-                Ok(Some(Ok(frame))) => frame,
-                Ok(None) => break,
-                // Broken or out of time: the connection goes, the success stays.
-                Ok(Some(Err(_))) | Err(_) => return kept.into(),
+        let is_long = body.at_least_left() > limits::RESPONSE_READ_BYTES as u64;
+        loop {
+            let take = |data: &[u8]| {
+                read += data.len();
+                let room = limits::RESPONSE_KEPT_BYTES - kept.len();
+                kept.extend_from_slice(&data[..data.len().min(room)]);
             };
-            let Ok(data) = frame.into_data() else { continue };
-            read += data.len();
-            let room = limits::RESPONSE_KEPT_BYTES - kept.len();
-            kept.extend_from_slice(&data[..data.len().min(room)]);
+            let fed = body.feed(&bytes, take);
+            if body.is_over() {
+                break;
+            }
             let enough = kept.len() == limits::RESPONSE_KEPT_BYTES;
-            if read > limits::RESPONSE_READ_BYTES || (is_long && enough) {
+            if fed.is_err() || read > limits::RESPONSE_READ_BYTES || (is_long && enough) {
                 return kept.into();
             }
+            bytes = match connection.timer.race(self.limit.deadline, read_more(&mut connection.wire)).await {
+                Ok(Ok(more)) if !more.is_empty() => more,
+                // Broken, at its end or out of time: the connection goes, the success stays.
+                _ => return kept.into(),
+            };
         }
-        if !connection.sender.is_ready() {
-            // Its own task has yet to notice that the answer is over.
-            tokio::task::yield_now().await;
+        if body.leaves_connection() {
+            self.endpoint.pool.put(connection);
         }
-        self.pool.put(connection);
         kept.into()
     }
 
@@ -199,7 +190,7 @@ impl Attempt<'_> {
         AttemptReport {
             outcome,
             status: None,
-            latency: self.shared.handles.monotonic().since(self.started),
+            latency: self.endpoint.shared.handles.monotonic().since(self.started),
             response: Bytes::new(),
             failure: Some(failure),
         }

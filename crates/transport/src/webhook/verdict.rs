@@ -7,6 +7,8 @@ use hookswitch_core::delivery::{FailureClass, Outcome};
 use hookswitch_core::{limits, retry};
 use http::StatusCode;
 
+use super::http1::Broken;
+
 /// What a status means for the delivery. The headers that refine it are given as they came, if they did.
 pub fn judge(
     status: StatusCode,
@@ -88,13 +90,26 @@ pub(crate) fn span(span: Duration) -> String {
 /// What a connection that broke before its answer tells.
 pub(crate) fn broken_words(error: &hyper::Error, anything_read: bool) -> String {
     if error.is_parse_too_large() {
-        return "the head of the answer is too large".to_owned();
+        return Broken::TooLarge.to_string();
     }
     if error.is_parse() {
-        return "the answer is not HTTP/1.1".to_owned();
+        return Broken::NotHttp.to_string();
     }
+    closed_words(io_cause(error).map(std::io::Error::kind), anything_read)
+}
+
+/// The same of a connection that we read ourselves.
+pub(crate) fn unanswered_words(broken: &Broken) -> String {
+    match broken {
+        Broken::TooLarge | Broken::NotHttp => broken.to_string(),
+        Broken::Closed { anything_read } => closed_words(None, *anything_read),
+        Broken::Io { error, anything_read } => closed_words(Some(error.kind()), *anything_read),
+    }
+}
+
+fn closed_words(kind: Option<std::io::ErrorKind>, anything_read: bool) -> String {
     let place = if anything_read { "in the middle of its answer" } else { "without an answer" };
-    match io_cause(error).map(std::io::Error::kind) {
+    match kind {
         Some(std::io::ErrorKind::ConnectionReset) => format!("reset the connection {place}"),
         Some(std::io::ErrorKind::BrokenPipe) | None => format!("closed the connection {place}"),
         Some(kind) => format!("the connection broke {place}: {kind}"),

@@ -34,9 +34,13 @@ impl BytesRead {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Stream) -> (Self, BytesRead) {
-        let read = BytesRead::default();
-        (Self { stream, read: read.clone() }, read)
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, read: BytesRead::default() }
+    }
+
+    /// Goes on counting, whoever owns the wire.
+    pub(crate) fn bytes_read(&self) -> BytesRead {
+        self.read.clone()
     }
 
     fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Send + Unpin)> {

@@ -1,19 +1,21 @@
 //! One attempt and what comes of it.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hookswitch_core::delivery::{FailureClass, Outcome};
 use hookswitch_core::limits;
 use hookswitch_testkit::receiver::nobody_at;
 use hookswitch_testkit::{Answer, Gate, ScriptedReceiver};
-use hookswitch_transport::Transport as _;
 use hookswitch_transport::webhook::{Settings, Webhook};
-use tokio::io::AsyncWriteExt as _;
+use hookswitch_transport::{Message, Transport as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 use crate::raw::{RawReceiver, read_request};
-use crate::support::{AGAIN, Bench, DeafClock, SECOND, failure, sending, soon};
+use crate::support::{AGAIN, Bench, DeafClock, SECOND, failure, message, sending, soon};
 
 #[tokio::test]
 async fn a_notification_goes_out_as_a_plain_post_of_known_length() {
@@ -279,4 +281,67 @@ async fn one_endpoint_that_hangs_holds_up_no_other() {
     hanging.wait_for(32).await;
     assert_eq!(bench.send(&healthy.url("/")).await.outcome, Outcome::Delivered);
     stuck.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// Answers as soon as it has seen the head of the request, and never reads the rest.
+async fn hasty(answer: &'static [u8]) -> RawReceiver {
+    RawReceiver::start(move |_, mut stream| async move {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(answer).await.unwrap();
+        pending::<()>().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_whole_request_is_out_counts_and_ends_the_connection() {
+    let bench = Bench::dev();
+    let receiver = hasty(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await;
+    let endpoint = bench.webhook.open(&receiver.url("/"));
+    let large = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
+    let message = Message { body: [large, Bytes::new(), Bytes::new()], ..message("{}") };
+    let report = soon("the answer", endpoint.send(message)).await;
+    assert_eq!((report.outcome, report.status), (Outcome::Refused, Some(413)));
+    assert_eq!(&report.response[..], b"no");
+    assert_eq!(bench.webhook.idle_connections(), 0);
+}
+
+#[tokio::test]
+async fn interim_answers_are_passed_over_and_heads_may_drip() {
+    let bench = Bench::dev();
+    let answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n\
+                  HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n0\r\n\r\n";
+    let receiver = RawReceiver::start(move |_, mut stream| async move {
+        stream.set_nodelay(true).unwrap();
+        while read_request(&mut stream).await.is_some() {
+            for byte in answer.bytes() {
+                stream.write_all(&[byte]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+    })
+    .await;
+    let endpoint = bench.webhook.open(&receiver.url("/"));
+    for _ in 0..2 {
+        let report = endpoint.send(message("{}")).await;
+        assert_eq!((report.outcome, report.status), (Outcome::Delivered, Some(202)));
+        assert_eq!(&report.response[..], b"yes");
+    }
+    assert_eq!(receiver.connections(), 1);
+}
+
+#[tokio::test]
+async fn what_is_said_unasked_on_a_kept_connection_is_never_taken_for_an_answer() {
+    let bench = Bench::dev();
+    // It never closes: only what it said too much ends the connection.
+    let receiver = hasty(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await;
+    let endpoint = bench.webhook.open(&receiver.url("/"));
+    for connections in 1..=2 {
+        assert_eq!(endpoint.send(message("{}")).await.status, Some(500));
+        assert_eq!(receiver.connections(), connections);
+    }
+    assert_eq!(bench.webhook.idle_connections(), 0);
 }

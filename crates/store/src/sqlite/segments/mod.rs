@@ -2,7 +2,7 @@
 //!
 //! - `open`, `schema`, `segment`, `current`: the files, and what memory keeps about them;
 //! - `writer`, with `accept`, `record`, `fan_out`, `insert`, `uuids`: one batch, one transaction; `worker`
-//!   says on which thread;
+//!   says on which thread; `retain` drops what is over;
 //! - `block`, `filter`, `pack`, `rows`: how things look on disk;
 //! - `waiting`, `recovery`, `lookup`, `history`: reading, through `readers`.
 //!
@@ -25,6 +25,7 @@ mod pack;
 mod readers;
 mod record;
 mod recovery;
+mod retain;
 mod rows;
 mod schema;
 mod segment;
@@ -54,8 +55,8 @@ use self::writer::Writer;
 use super::folder::Folder;
 use crate::StoreError;
 use crate::log::{
-    Backlog, Batch, Committed, DeliveryView, EventLog, HistoryPage, HistoryQuery, Matched, Recovery, Scope,
-    Unrecorded, Waiting,
+    Backlog, Batch, Committed, DeliveryView, EventLog, HistoryPage, HistoryQuery, Matched, Recovery,
+    Retained, Retention, Scope, Unrecorded, Waiting,
 };
 
 /// Dropping it waits for the commit under way, if there is one, and closes the files.
@@ -143,6 +144,10 @@ impl EventLog for SqliteLog {
             }
             // All of them ended by themselves in between: others may be left.
         }
+    }
+
+    async fn drop_oldest(&self, retention: Retention) -> Result<Retained, StoreError> {
+        self.worker.run(move |writer| writer.drop_oldest(&retention)).await?
     }
 
     async fn event_by_uuid(

@@ -43,4 +43,8 @@ impl Older {
             self.kept.remove(0);
         }
     }
+    /// Of a segment that goes.
+    pub(super) fn close(&mut self, first: EventSeq) {
+        self.kept.retain(|(known, _)| *known != first);
+    }
 }

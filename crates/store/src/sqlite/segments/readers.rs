@@ -19,7 +19,7 @@ use super::segment::Segment;
 use crate::StoreError;
 
 const IDLE: usize = 8;
-const AT_MOST: Duration = Duration::from_secs(2);
+pub(super) const AT_MOST: Duration = Duration::from_secs(2);
 /// Steps of SQLite's machine between two looks at the clock: some tens of microseconds.
 const STEPS: i32 = 10_000;
 
@@ -68,6 +68,11 @@ impl Readers {
         let is_over = move || clock.monotonic().0 > until.load(Ordering::Relaxed);
         connection.progress_handler(STEPS, Some(is_over));
         Ok(Reader { first: segment.first, connection, deadline })
+    }
+
+    /// Closes what is open for a segment and not in use.
+    pub(super) fn close(&self, first: EventSeq) {
+        self.idle.lock().retain(|reader| reader.first != first);
     }
 
     fn give_back(&self, reader: Reader) {

@@ -62,6 +62,11 @@ impl Segment {
         self.pending.lock().get(&subscription).copied().unwrap_or(0)
     }
 
+    /// Whether anything at all waits here.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.lock().is_empty()
+    }
+
     pub(super) fn set_pending(&self, pending: HashMap<SubscriptionNo, u64>) {
         *self.pending.lock() = pending;
     }
@@ -108,6 +113,11 @@ impl Segments {
     pub(super) fn push(&self, segment: Arc<Segment>) {
         let mut list = self.list.write();
         *list = Arc::new(list.iter().cloned().chain([segment]).collect());
+    }
+
+    pub(super) fn remove(&self, first: EventSeq) {
+        let mut list = self.list.write();
+        *list = Arc::new(list.iter().filter(|segment| segment.first != first).cloned().collect());
     }
 
     /// The newest event that is durable.

@@ -23,6 +23,7 @@ use super::fault::{Fault, Gravity};
 use super::older::Older;
 use super::open;
 use super::record::{self, Part, Written};
+use super::retain::Doomed;
 use super::schema::in_transaction;
 use super::segment::{Deltas, Segment};
 use super::shared::Shared;
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     filters: Filters,
     next: EventSeq,
     roll_not_before: WallTime,
+    doomed: Doomed,
     /// Set once it is unknown what the disk holds.
     broken: Option<String>,
 }
@@ -63,7 +65,16 @@ impl Writer {
         let next = EventSeq(shared.segments.last_seq().0 + 1);
         let older = Older::new(shared.options.sync);
         let filters = Filters::new(shared.options.uuid_filter_bytes);
-        Ok(Self { shared, current, older, filters, next, roll_not_before: WallTime::default(), broken: None })
+        Ok(Self {
+            shared,
+            current,
+            older,
+            filters,
+            next,
+            roll_not_before: WallTime::default(),
+            doomed: Doomed::default(),
+            broken: None,
+        })
     }
 
     pub(super) fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
@@ -107,7 +118,20 @@ impl Writer {
         &self.current.connection
     }
 
-    fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn doomed(&mut self) -> &mut Doomed {
+        &mut self.doomed
+    }
+
+    /// Closes what is open for writing to a segment that goes.
+    pub(super) fn close_older(&mut self, first: EventSeq) {
+        self.older.close(first);
+    }
+
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         match &self.broken {
             None => Ok(()),
             Some(why) => {

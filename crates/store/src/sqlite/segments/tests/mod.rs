@@ -5,6 +5,7 @@ mod damage;
 mod files;
 mod full;
 mod killed;
+mod retained;
 mod suite;
 
 use std::path::{Path, PathBuf};
