@@ -1,10 +1,12 @@
 //! How filters are read: a table of texts and what is echoed, a table of bad ones and what is said.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalogue::ParameterKind;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 

@@ -65,7 +65,7 @@ pub(super) struct AppPage {
 
 /// An app as it is made or changed; what is absent gets its default or stays.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct AppRequest {
     name: Option<String>,
     /// Drawn if absent; cannot be changed.

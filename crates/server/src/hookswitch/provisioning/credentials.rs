@@ -42,7 +42,7 @@ pub(super) struct CredentialList {
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct CredentialRequest {
     /// The app that it is for; absent: every app.
     #[schema(value_type = Option<String>)]
@@ -146,7 +146,7 @@ async fn signing_key(app: &App) -> Result<SigningKey, ApiError> {
     Ok(key)
 }
 
-fn internal(error: &dyn std::error::Error) -> ApiError {
+fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
     tracing::error!(error, "a credential could not be made");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error")
 }

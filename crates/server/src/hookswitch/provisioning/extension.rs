@@ -39,7 +39,7 @@ pub(super) struct ExtensionInfo {
 }
 
 #[derive(Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ContactInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct ContactInfo {
 
 /// An extension as it is made or changed; what is absent gets its default or stays.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ExtensionRequest {
     /// Digits, as a string or an integer, unique over all accounts. Given if absent; cannot be changed.
     #[schema(value_type = Option<String>)]
@@ -74,11 +74,11 @@ pub(super) struct ExtensionRequest {
     /// What the user may; those of a usual user if absent.
     permissions: Option<Vec<String>>,
     /// `null` takes it away.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub(super) direct_number: Option<Option<String>>,
     /// `null` takes it away: no login by password. Not in an import.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub(super) password: Option<Option<String>>,
     /// A password that was hashed elsewhere: `pbkdf2-sha256$ROUNDS$SALT$HASH`, base64 without padding.

@@ -46,7 +46,7 @@ pub(super) struct TokenPage {
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct TokenRequest {
     /// `admin` or `publish`; needed for a new one, cannot be changed.
     kind: Option<String>,

@@ -1,6 +1,7 @@
 //! Writers of the directory come one after another, so that what one has checked still holds when it
 //! writes; and each is carried through, also when its client hangs up.
 
+use axum::http::StatusCode;
 use hookswitch_core::clock::Handles;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -36,8 +37,7 @@ impl Turn<'_> {
 pub(super) async fn carried_through<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let internal =
-        |_| ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error");
+    let internal = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error");
     tokio::spawn(work).await.map_err(internal)?
 }
 

@@ -1,5 +1,6 @@
 //! How ids, names, numbers and pages are written, and the checks of single members.
 
+use axum::http::StatusCode;
 use hookswitch_store::provisioning::Written;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -86,7 +87,7 @@ impl From<Wrong> for ApiError {
 /// 409: the value of this member belongs to something else.
 pub(super) fn taken(field: &'static str) -> ApiError {
     let message = format!("The value of [{field}] belongs to another already");
-    ApiError::new(axum::http::StatusCode::CONFLICT, "CMN-406", message).with("parameterName", field)
+    ApiError::new(StatusCode::CONFLICT, "CMN-406", message).with("parameterName", field)
 }
 
 /// What a write came to, where only the caller's own doing can have made it fail.
@@ -160,7 +161,7 @@ pub(super) fn one_of<T: Copy>(
 /// The part of a list that is asked for.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// From the page before; absent for the first.
     pub(crate) cursor: Option<String>,
     /// At most 1000; 100 if absent.
