@@ -4,6 +4,8 @@
 mod cast;
 mod certificate;
 mod changes;
+mod conference;
+mod conference_refusals;
 mod disabled;
 mod error_table;
 mod importing;
