@@ -54,8 +54,7 @@ mod tests {
 
     fn sent(body: &str, omit_company_id: bool) -> Value {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let envelope =
-            ConferenceEnvelope { event: "conference_end", timestamp: "2022-08-24T20:56:55.000Z" };
+        let envelope = ConferenceEnvelope { event: "conference_end", timestamp: "2022-08-24T20:56:55.000Z" };
         let whole = envelope.parts(payload(&body, omit_company_id)).concat();
         let parsed: Value = serde_json::from_slice(&whole).unwrap();
         assert_eq!(serde_json::to_vec(&parsed).unwrap(), whole, "compact, in the order of the seed");

@@ -24,8 +24,7 @@ pub(crate) async fn message(shared: &Shared, live: &Live, item: &Item) -> Result
         None => deps.secrets.fetch_signing_token(account).await.map_err(|error| error.to_string())?,
     };
     let event = &item.event;
-    let envelope =
-        ConferenceEnvelope { event: &event.stored.event.name, timestamp: &event.timestamp_text };
+    let envelope = ConferenceEnvelope { event: &event.stored.event.name, timestamp: &event.timestamp_text };
     let body = envelope.parts(event.conference_payload(deps.settings.omit_company_id));
     let usual = deps.settings.headers.iter().filter(|(name, _)| *name != CONTENT_TYPE).cloned();
     let mut headers: Vec<(HeaderName, HeaderValue)> = usual.collect();

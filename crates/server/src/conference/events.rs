@@ -22,7 +22,10 @@ pub(super) fn read(catalogue: &Catalogue, names: &[String]) -> Result<Vec<String
         if ParsedFilter::parse(catalogue, name, &caller).is_err() {
             let shown: String = name.chars().take(SHOWN_CHARS).collect();
             let known = known(catalogue).join(", ");
-            return Err(Wrong::new("events", format!("has [{shown}], which is no conference event; there are {known}")));
+            return Err(Wrong::new(
+                "events",
+                format!("has [{shown}], which is no conference event; there are {known}"),
+            ));
         }
         if !texts.contains(name) {
             texts.push(name.clone());
@@ -67,7 +70,10 @@ mod tests {
             (&"x".repeat(5000), &*format!("[{}]", "x".repeat(100))),
         ] {
             let why = names(&["conference_end", name]).unwrap_err();
-            assert!(why.starts_with(&format!("has {shown}, which is no conference event; there are ")), "{why}");
+            assert!(
+                why.starts_with(&format!("has {shown}, which is no conference event; there are ")),
+                "{why}"
+            );
             assert!(why.contains("one_time_access_code_reused"), "{why}");
         }
         assert!(names(&[]).unwrap_err().starts_with("is empty"));

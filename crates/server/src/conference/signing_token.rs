@@ -109,7 +109,8 @@ async fn change(
         let (account, token) = present(&app, &company).await?;
         let now = by.at;
         let changed = change(token, now).map_err(conflict)?;
-        if app.provisioning.set_signing_token(account, changed.clone(), action, by).await? == Written::Missing {
+        if app.provisioning.set_signing_token(account, changed.clone(), action, by).await? == Written::Missing
+        {
             return Err(missing(&company));
         }
         let shown = info(&changed, now);

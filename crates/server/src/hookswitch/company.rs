@@ -11,7 +11,10 @@ use crate::problem::ApiError;
 use crate::state::App;
 
 /// The publications with their accounts; or what is wrong with some of them.
-pub(super) async fn settle(app: &App, entries: Entries) -> Result<Result<Vec<Publication>, Vec<BadEntry>>, ApiError> {
+pub(super) async fn settle(
+    app: &App,
+    entries: Entries,
+) -> Result<Result<Vec<Publication>, Vec<BadEntry>>, ApiError> {
     let Entries { mut publications, claims } = entries;
     // A request names few companies, and usually none.
     let mut accounts: HashMap<u64, Option<AccountId>> = HashMap::new();
@@ -53,7 +56,8 @@ fn account(
         if let Some(known) = settled
             && known != account
         {
-            let reason = format!("is {company}, a company of another account than {known}, which the entry names");
+            let reason =
+                format!("is {company}, a company of another account than {known}, which the entry names");
             return Err(bad(claim.index, field, reason));
         }
         settled = Some(account);

@@ -277,7 +277,8 @@ impl Reader<'_> {
     ) -> Result<SmallVec<[(&'static str, u64); 2]>, BadEntry> {
         let mut companies = SmallVec::new();
         if let Some(raw) = present(entry.company_id) {
-            companies.push(("companyId", id(raw).ok_or_else(|| bad(index, "companyId", "is not a company id"))?));
+            companies
+                .push(("companyId", id(raw).ok_or_else(|| bad(index, "companyId", "is not a company id"))?));
         }
         let of_type = self.catalogue.entry(resolved.entry);
         let is_conference = self.is_conference(resolved);
@@ -289,7 +290,8 @@ impl Reader<'_> {
             of_type.schema.check(&body).map_err(|violation| bad(index, "body", in_words(&violation)))?;
         }
         if let Some(company) = body.get("company_id").filter(|_| is_conference) {
-            let company = company.as_u64().ok_or_else(|| bad(index, COMPANY_IN_PAYLOAD, "is not a company id"))?;
+            let company =
+                company.as_u64().ok_or_else(|| bad(index, COMPANY_IN_PAYLOAD, "is not a company id"))?;
             companies.push((COMPANY_IN_PAYLOAD, company));
         }
         Ok(companies)
@@ -308,10 +310,7 @@ impl Reader<'_> {
         }
     }
 
-    fn collect(
-        &self,
-        read: impl Iterator<Item = Result<Checked, BadEntry>>,
-    ) -> Result<Entries, Unreadable> {
+    fn collect(&self, read: impl Iterator<Item = Result<Checked, BadEntry>>) -> Result<Entries, Unreadable> {
         let mut good = Entries { publications: Vec::with_capacity(read.size_hint().0), claims: Vec::new() };
         let mut wrong = Vec::new();
         for (index, one) in read.enumerate() {

@@ -68,7 +68,12 @@ fn accepts(known: &str, request: &Received) -> bool {
 }
 
 /// Publishes every conference event and reads what arrives as a receiver does: JSON, and JSON in it.
-async fn all_arrive(world: &World, receiver: &ScriptedReceiver, endpoint: &Value, known: &[&str]) -> Received {
+async fn all_arrive(
+    world: &World,
+    receiver: &ScriptedReceiver,
+    endpoint: &Value,
+    known: &[&str],
+) -> Received {
     let samples = world.conference_samples();
     assert_eq!(samples.len(), 22, "seed 002 has 22 events");
     let before = receiver.deliveries().len();
@@ -210,7 +215,8 @@ async fn failures_are_retried_and_the_history_and_the_list_know_the_endpoint() {
     assert!(received.iter().all(|request| request.header("webhook-id") == Some(uuid.as_str())));
     assert_eq!(received[1].header("hookswitch-attempt"), Some("2"));
     assert_eq!(received[0].body, received[1].body);
-    let listed = world.admin(&format!("/hookswitch/v1/deliveries?subscriptionId={}", text(&endpoint, "id"))).await;
+    let listed =
+        world.admin(&format!("/hookswitch/v1/deliveries?subscriptionId={}", text(&endpoint, "id"))).await;
     let delivery = &listed["records"][0];
     assert_eq!((text(delivery, "status"), text(delivery, "event")), ("delivered", "conference_end"));
     assert_eq!(delivery["attemptCount"], 2);
@@ -270,7 +276,10 @@ async fn an_endpoint_is_read_changed_and_removed_and_what_waits_goes_to_its_new_
     world.settle().await;
     let change = json!({ "url": receiver.url("/two"), "events": ["conference_start"] });
     let changed = world.operate(Method::PUT, &path, Some(change)).await.expect(200).json();
-    assert_eq!((text(&changed, "url"), &changed["events"]), (&*receiver.url("/two"), &json!(["conference_start"])));
+    assert_eq!(
+        (text(&changed, "url"), &changed["events"]),
+        (&*receiver.url("/two"), &json!(["conference_start"]))
+    );
     world.publish_conference("conference_end", json!({ "host_id": 1, "conference_id": 3 })).await;
     world.publish_conference("conference_start", json!({ "host_id": 1, "conference_id": 4 })).await;
     world.pass(Duration::from_secs(10)).await;
@@ -283,7 +292,10 @@ async fn an_endpoint_is_read_changed_and_removed_and_what_waits_goes_to_its_new_
         (path.to_owned(), format!(r#"{{"host_id":1,"conference_id":{conference}}}"#))
     };
     assert_eq!(heard[0], of("/one", 2));
-    assert!(heard[1..].contains(&of("/two", 2)) && heard[1..].contains(&of("/two", 4)) && heard.len() == 3, "{heard:?}");
+    assert!(
+        heard[1..].contains(&of("/two", 2)) && heard[1..].contains(&of("/two", 4)) && heard.len() == 3,
+        "{heard:?}"
+    );
 
     world.operate(Method::DELETE, &path, None).await.expect(204);
     world.operate(Method::GET, &path, None).await.expect(404);
@@ -332,7 +344,11 @@ async fn the_company_id_is_delivered_as_published_or_left_out_by_a_setting() {
             true => format!(r#"{{"conference_id":1258835,"company_id":{company},"host_id":{host}}}"#),
             false => format!(r#"{{"conference_id":1258835,"host_id":{host}}}"#),
         };
-        assert_eq!(payloads, [format!(r#"{{"conference_id":1,"host_id":{host}}}"#), whole], "it is never added");
+        assert_eq!(
+            payloads,
+            [format!(r#"{{"conference_id":1,"host_id":{host}}}"#), whole],
+            "it is never added"
+        );
         world.server.stop().await;
     }
 }

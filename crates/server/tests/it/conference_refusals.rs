@@ -44,10 +44,18 @@ fn events(company: u64) -> Vec<Refusal> {
         (named("conference_started"), "event", "no event type has this path or name".into()),
         (named("*"), "event", "no event type has this path or name".into()),
         (named("Conference_end"), "event", "no event type has this path or name".into()),
-        (bare(json!({})), "companyId", "is missing, and neither accountId nor payload.company_id says whose it is".into()),
+        (
+            bare(json!({})),
+            "companyId",
+            "is missing, and neither accountId nor payload.company_id says whose it is".into(),
+        ),
         (bare(json!({ "companyId": "me" })), "companyId", "is not a company id".into()),
         (bare(json!({ "companyId": 99 })), "companyId", "is 99, which is no company that is known".into()),
-        (with("company_id", json!(99)), "payload.company_id", "is 99, which is no company that is known".into()),
+        (
+            with("company_id", json!(99)),
+            "payload.company_id",
+            "is 99, which is no company that is known".into(),
+        ),
         (with("company_id", json!(-1)), "payload.company_id", "is not a company id".into()),
     ]
 }
@@ -142,10 +150,9 @@ async fn a_publisher_of_one_account_cannot_speak_for_the_company_of_another() {
     let own = json!({ "kind": "publish", "accountId": world.env["RC_ACCOUNT_ID"] });
     let token = world.make("/hookswitch/v1/tokens", own).await;
     let token = token["token"].as_str().expect("a token").to_owned();
-    let event = |company: u64| {
-        json!({ "event": "conference_end", "payload": { "host_id": 1, "conference_id": 2 }, "companyId": company })
-    };
-    let post = async |company| world.call(Method::POST, "/hookswitch/v1/events", &token, Some(event(company))).await;
+    let event = |company: u64| json!({ "event": "conference_end", "payload": { "host_id": 1, "conference_id": 2 }, "companyId": company });
+    let post =
+        async |company| world.call(Method::POST, "/hookswitch/v1/events", &token, Some(event(company))).await;
     post(7_777).await.expect(403);
     post(world.company()).await.expect(202);
     world.server.stop().await;
@@ -192,7 +199,11 @@ async fn a_bad_endpoint_is_refused_by_the_name_of_the_member_and_not_made() {
     let unknown = with("events", json!(["conference_started"]));
     let answer = world.operate(Method::POST, ENDPOINTS, Some(unknown)).await.expect(400).json();
     let reason = answer["reason"].as_str().unwrap_or_default();
-    assert!(reason.starts_with("has [conference_started], which is no conference event; there are conference_start,"));
+    assert!(
+        reason.starts_with(
+            "has [conference_started], which is no conference event; there are conference_start,"
+        )
+    );
 
     receiver.set_script(|_| Answer::ok().without_echo());
     let asked = with("handshake", json!(true));

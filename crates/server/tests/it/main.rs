@@ -2,6 +2,7 @@
 //! moves. What needs the real program (signals, kill -9) is in the top-level `tests/`.
 
 mod cast;
+mod catalogue;
 mod certificate;
 mod changes;
 mod conference;
@@ -17,4 +18,5 @@ mod retry_schedule;
 mod store_cost;
 mod team_messaging;
 mod two_servers;
+mod webinar;
 mod world;

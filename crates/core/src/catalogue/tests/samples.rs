@@ -46,6 +46,53 @@ fn a_sample_is_heard_by_its_own_filters_by_whichever_path_it_is_published_and_by
     }
 }
 
+/// Every text, number and truth value in a sample, as a query would name it.
+fn leaves(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => members.values().for_each(|member| leaves(member, out)),
+        Value::Array(elements) => elements.iter().for_each(|element| leaves(element, out)),
+        Value::String(text) => out.push(text.clone()),
+        Value::Null => {}
+        other => out.push(other.to_string()),
+    }
+}
+
+#[test]
+fn a_refining_parameter_lets_the_sample_through_for_its_own_value_and_for_no_other() {
+    let mut tried = 0;
+    for (_, entry) in CATALOGUE.entries() {
+        for parameter in &entry.parameters {
+            let ParameterKind::Refine(refine) = &parameter.kind else { continue };
+            let mut candidates = refine.values.clone();
+            if candidates.is_empty() {
+                candidates.push("no such value".to_owned());
+                leaves(&entry.sample, &mut candidates);
+            }
+            for form in &entry.forms {
+                let matching = |value: &String| {
+                    let value: String =
+                        percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
+                            .to_string();
+                    let text = format!("{}?{}={value}", filter(*form).text(), parameter.name);
+                    let refined = parse(entry.door, &text).unwrap_or_else(|error| panic!("{text}: {error}"));
+                    let path = CATALOGUE.sample_path(*form, ACCOUNT, OWNER);
+                    !matches(&index_of(&[refined]), &path, &entry.sample).is_empty()
+                };
+                let heard = candidates.iter().filter(|value| matching(value)).count();
+                assert!(heard > 0, "{}: the sample says nothing of {}", entry.name, parameter.name);
+                assert!(
+                    heard < candidates.len() || candidates.len() == 1,
+                    "{}: {} lets everything through",
+                    entry.name,
+                    parameter.name
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 25, "{tried}");
+}
+
 #[test]
 fn a_filter_is_echoed_as_the_path_of_the_event_it_asks_for() {
     for (_, entry) in CATALOGUE.entries() {

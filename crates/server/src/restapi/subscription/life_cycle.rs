@@ -175,7 +175,11 @@ impl Subscribing {
         .await
     }
 
-    pub(super) async fn store_new(&self, new: NewSubscription, limit: usize) -> Result<Arc<Subscription>, Refusal> {
+    pub(super) async fn store_new(
+        &self,
+        new: NewSubscription,
+        limit: usize,
+    ) -> Result<Arc<Subscription>, Refusal> {
         let parts = self.parts();
         let _in_order = self.in_order(new.id).await;
         match parts.store.create(new, limit).await? {
@@ -243,7 +247,11 @@ impl Subscribing {
         let effect = effect_of_put(filters, asked, present.lifetime, parts.put_semantics);
         let replacement = grant.filter(|_| effect.replaces_filters);
         check_reminders(&replacement, &parsed, &present, effect)?;
-        let change = Change { filters: replacement.map(Grant::into_texts), renewed_for: effect.renewed_for, ..Change::default() };
+        let change = Change {
+            filters: replacement.map(Grant::into_texts),
+            renewed_for: effect.renewed_for,
+            ..Change::default()
+        };
         let changed = parts.store.change(owner(user), door, id, change, parts.handles.now()).await?;
         let changed = Arc::new(changed.ok_or_else(|| missing(id))?);
         self.tell(&changed, |changes, subscription| changes.replaced(subscription)).await?;

@@ -35,7 +35,8 @@ pub(super) fn token(
     account: AccountId,
 ) -> Result<Option<SigningToken>, StoreError> {
     let Some(id) = known(account.0) else { return Ok(None) };
-    let sql = "SELECT sealed_current, sealed_next, changes_at, overlap FROM company_tokens WHERE account = ?1";
+    let sql =
+        "SELECT sealed_current, sealed_next, changes_at, overlap FROM company_tokens WHERE account = ?1";
     let Some(row) = db.prepare_cached(sql)?.query_row([id], Sealed::read).optional()? else {
         return Ok(None);
     };

@@ -20,8 +20,8 @@ use super::{SqliteDirectory, signed};
 use crate::StoreError;
 use crate::directory::{JwtCredential, NewApp, NewServiceToken, SigningKey, TokenHash};
 use crate::provisioning::{
-    AccountEntry, Actor, AppEntry, AuditLine, Cut, EndpointChange, ExtensionEntry, ExtensionWrite, Looked, Lookup,
-    Provisioning, Record, TokenDropped, TokenEntry, UsageQuery, UsageRow, Whose, Written,
+    AccountEntry, Actor, AppEntry, AuditLine, Cut, EndpointChange, ExtensionEntry, ExtensionWrite, Looked,
+    Lookup, Provisioning, Record, TokenDropped, TokenEntry, UsageQuery, UsageRow, Whose, Written,
 };
 
 #[async_trait]
