@@ -352,7 +352,7 @@ fn account(
 }
 
 /// A member that is there and not null.
-fn present<'a>(raw: Option<&'a RawValue>) -> Option<&'a RawValue> {
+fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
     raw.filter(|raw| raw.get() != "null")
 }
 

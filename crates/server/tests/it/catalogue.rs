@@ -50,14 +50,8 @@ fn queries(entry: &Entry) -> BTreeSet<String> {
 
 /// The forms by which something can be published and subscribed to.
 fn forms(catalogue: &Catalogue) -> Vec<(&Entry, FormNo)> {
-    let of = |entry: &'_ Entry, form: &FormNo| {
-        catalogue.form(*form).scope != Scope::Reminder && !entry.forms.is_empty()
-    };
-    catalogue
-        .entries()
-        .flat_map(|(_, entry)| entry.forms.iter().map(move |form| (entry, *form)))
-        .filter(|(entry, form)| of(entry, form))
-        .collect()
+    let all = catalogue.entries().flat_map(|(_, entry)| entry.forms.iter().map(move |form| (entry, *form)));
+    all.filter(|(_, form)| catalogue.form(*form).scope != Scope::Reminder).collect()
 }
 
 /// The account of the samples, with a user who may everything.
@@ -172,7 +166,7 @@ async fn every_sample_arrives_by_every_path_at_its_own_filters_and_at_no_neighbo
         let own = listeners.iter().filter(|(_, listener)| listener.entry == *name);
         expected.extend(own.map(|(target, _)| (*uuid, target.as_str())));
     }
-    assert!(expected.len() > 200, "{} deliveries", expected.len());
+    assert!(expected.len() > 100, "{} deliveries", expected.len());
     let received = receiver.wait_for_deliveries(expected.len()).await;
     world.settle().await;
     let heard: BTreeSet<(&str, &str)> = received

@@ -229,3 +229,33 @@ async fn a_bad_endpoint_is_refused_by_the_name_of_the_member_and_not_made() {
     assert_eq!(world.admin(&path).await, before, "a bad change changes nothing");
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn every_member_that_seed_002_requires_is_required_of_a_publisher() {
+    let world = World::start().await;
+    let receiver = ScriptedReceiver::start().await;
+    world.endpoint(&["*"], &receiver.url("/conferences")).await;
+    let catalogue = world.server.app.catalogue.clone();
+    let (mut events, mut pointers) = (Vec::new(), Vec::new());
+    for (name, sample) in world.conference_samples() {
+        let schema = &catalogue.named(&name).expect("an event").1.schema_source;
+        for member in schema["required"].as_array().expect("a list").iter().filter_map(Value::as_str) {
+            let mut payload = sample.clone();
+            payload.as_object_mut().expect("an object").remove(member);
+            events.push(json!({ "event": name, "payload": payload, "companyId": world.company() }));
+            pointers.push(format!("breaks the schema at /{member}: is required"));
+        }
+    }
+    let answer = world.publish(Value::from(events)).await.expect(400).json();
+    let said: Vec<&str> = answer["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["reason"].as_str())
+        .collect();
+    assert_eq!(said, pointers);
+    assert!(said.len() > 60, "{}", said.len());
+    world.settle().await;
+    assert!(receiver.deliveries().is_empty());
+    world.server.stop().await;
+}
