@@ -12,10 +12,14 @@ use hookswitch_core::delivery::{
     Attempt, AttemptReport, Delivery, DeliveryState, EndReason, FailureClass, Outcome,
 };
 use hookswitch_core::envelope::Envelope;
+use hookswitch_core::signature::Signer;
+use hookswitch_core::subscription::Door;
 use hookswitch_store::log::Record;
 use hookswitch_transport::Message;
+use hookswitch_transport::header_lines::HeaderLines;
 use http::HeaderName;
 
+use crate::conference;
 use crate::dispatched::Dispatched;
 use crate::intake::PendingRecord;
 use crate::lane::{Item, Lane, Live, READ_BACK, Wish};
@@ -29,7 +33,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const HOOKSWITCH_ATTEMPT: HeaderName = HeaderName::from_static("hookswitch-attempt");
 
 /// Bytes of the headers that differ from message to message.
-const HEADERS_OF_ITS_OWN: usize = 448;
+pub(crate) const HEADERS_OF_ITS_OWN: usize = 448;
 /// After a store error, a lane's read is tried again after this.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
@@ -122,6 +126,9 @@ async fn attempt(shared: &Shared, lane: &Lane, item: &Item) -> AttemptReport {
 }
 
 async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, String> {
+    if live.subscription.door == Door::Conference {
+        return conference::message(shared, live, item).await;
+    }
     let body = match live.filter_text(item.matched.filter) {
         Some(text) => envelope(shared, live, item, text),
         None => {
@@ -141,12 +148,24 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
     if let Some(token) = live.verification_token.as_ref().or(secrets.verification_token.as_ref()) {
         headers.push(&VERIFICATION_TOKEN, token);
     }
+    add_own_headers(&mut headers, shared, item, &body, live.signer.as_ref().or(secrets.signer.as_ref()))?;
+    Ok(Message { headers, body, within: shared.deps.settings.notification_within })
+}
+
+/// The headers that every delivery has, whatever its envelope: id, time and signature, trace, attempt.
+pub(crate) fn add_own_headers(
+    headers: &mut HeaderLines,
+    shared: &Shared,
+    item: &Item,
+    body: &[bytes::Bytes; 3],
+    signer: Option<&Signer>,
+) -> Result<(), String> {
     let at = shared.deps.handles.now().unix_seconds();
     let mut push =
         |name: &HeaderName, text: &str| headers.push_text(name, text).map_err(|error| error.to_string());
     push(&WEBHOOK_ID, &item.event.uuid_text)?;
     push(&WEBHOOK_TIMESTAMP, &at.to_string())?;
-    if let Some(signer) = &secrets.signer {
+    if let Some(signer) = signer {
         let signature = signer.sign(&item.event.uuid_text, at, &[&body[0], &body[1], &body[2]]);
         push(&WEBHOOK_SIGNATURE, &signature)?;
     }
@@ -154,7 +173,7 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
     if item.attempts > 0 {
         push(&HOOKSWITCH_ATTEMPT, &(item.attempts + 1).to_string())?;
     }
-    Ok(Message { headers, body, within: shared.deps.settings.notification_within })
+    Ok(())
 }
 
 fn envelope(shared: &Shared, live: &Live, item: &Item, event: &str) -> [bytes::Bytes; 3] {

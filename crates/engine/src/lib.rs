@@ -4,13 +4,15 @@
 //!
 //! - `publish` matches and asks for room; `intake` gathers what waits; `committer` writes it.
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
-//! - `deliverer` sends and writes outcomes down; `alarms` says when to look at a lane again.
+//! - `conference` makes what conference endpoints get;
+//!   `deliverer` all else: it sends and writes outcomes down; `alarms` says when to look at a lane again.
 //! - `sweeper` and `retention` do what happens by the clock; `recovery` what a start has to find out.
 //! - `usage` counts what accounts use.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
 mod alarms;
 mod committer;
+mod conference;
 mod deliverer;
 mod dispatched;
 mod gate;
@@ -183,7 +185,11 @@ impl SubscriptionChanges for Engine {
             let added = insert_filters(&self.shared, &subscription, &parsed);
             while self.shared.index.write().retire(subscription.no, added, FILTERS_AT_ONCE) {}
         }
-        lane.replace(Live::new(subscription, Arc::clone(&before.endpoint)));
+        let endpoint = match before.subscription.target == subscription.target {
+            true => Arc::clone(&before.endpoint),
+            false => open(&self.shared, &subscription),
+        };
+        lane.replace(Live::new(subscription, endpoint));
     }
 
     fn removed(&self, subscription: SubscriptionNo, reason: EndReason) {

@@ -18,6 +18,19 @@ impl HeaderLines {
         Self(lines)
     }
 
+    /// As `with_room`, less the headers of this name.
+    pub fn without(&self, name: &HeaderName, more: usize) -> Self {
+        let mut lines = Vec::with_capacity(self.0.len() + more);
+        let is_named = |line: &[u8]| {
+            let rest = line.strip_prefix(name.as_str().as_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b":"))
+        };
+        for line in self.0.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_named(line)) {
+            lines.extend_from_slice(line);
+        }
+        Self(lines)
+    }
+
     pub fn push(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.line(name, value.as_bytes());
     }
@@ -80,6 +93,15 @@ mod tests {
         own.push_text(&USER_AGENT, "Agent/1 (x)").unwrap();
         assert_eq!(own.as_bytes(), b"accept: a/b\r\nuser-agent: Agent/1 (x)\r\n");
         assert_eq!(shared.as_bytes(), b"accept: a/b\r\n");
+    }
+
+    #[test]
+    fn a_header_can_be_left_out_of_a_copy() {
+        let headers = [(ACCEPT, "a"), (USER_AGENT, "b"), (ACCEPT, "c")];
+        let lines: HeaderLines =
+            headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect();
+        assert_eq!(lines.without(&ACCEPT, 0).as_bytes(), b"user-agent: b\r\n");
+        assert_eq!(lines.without(&http::header::ACCEPT_ENCODING, 0), lines, "a longer name is another one");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hookswitch_store::log::Acceptance;
 use serde::Serialize;
 use serde_json::json;
 
+use super::company;
 use super::publication::{BadEntry, Reader, Unreadable};
 use crate::body::Payload;
 use crate::config::Limits;
@@ -69,7 +70,9 @@ pub async fn publish(
         handles: &app.handles,
         now: app.handles.now(),
     };
-    let mut publications = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
+    let entries = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
+    let settled = company::settle(&app, entries).await?;
+    let mut publications = settled.map_err(|wrong| bad_entries(&wrong, limits))?;
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
         if bound.is_some_and(|bound| bound != account) {
