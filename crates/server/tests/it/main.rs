@@ -16,6 +16,7 @@ mod publishing;
 mod quotas;
 mod retained;
 mod retry_schedule;
+mod slow_clients;
 mod store_cost;
 mod team_messaging;
 mod two_servers;
