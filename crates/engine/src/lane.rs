@@ -11,7 +11,8 @@ use std::time::Duration;
 use hookswitch_core::clock::{MonoTime, WallTime};
 use hookswitch_core::delivery::{Delivery, EndReason, Outcome, Trigger};
 use hookswitch_core::id::{DeliveryKey, FilterNo, SubscriptionNo};
-use hookswitch_core::subscription::{Subscription, Target};
+use hookswitch_core::reminder::Reminder;
+use hookswitch_core::subscription::{Status, Subscription, Target};
 use hookswitch_store::log::{Backlog, Matched, Waiting};
 use hookswitch_transport::Endpoint;
 use http::HeaderValue;
@@ -61,10 +62,16 @@ pub(crate) struct Live {
     /// The subscription's own token; the app's is asked for at each attempt.
     pub(crate) verification_token: Option<HeaderValue>,
     pub(crate) endpoint: Arc<dyn Endpoint>,
+    /// What its filters ask for, in their order; usually nothing.
+    pub(crate) reminders: Vec<(FilterNo, Reminder)>,
 }
 
 impl Live {
-    pub(crate) fn new(subscription: Arc<Subscription>, endpoint: Arc<dyn Endpoint>) -> Self {
+    pub(crate) fn new(
+        subscription: Arc<Subscription>,
+        endpoint: Arc<dyn Endpoint>,
+        reminders: Vec<(FilterNo, Reminder)>,
+    ) -> Self {
         let Target::Webhook { verification_token, .. } = &subscription.target;
         let verification_token =
             verification_token.as_deref().and_then(|token| HeaderValue::from_str(token).ok());
@@ -73,8 +80,22 @@ impl Live {
             owner_id: subscription.owner.to_string(),
             verification_token,
             endpoint,
+            reminders,
             subscription,
         }
+    }
+
+    /// Whether the delivery is a reminder of an end that a renewal has put off since.
+    pub(crate) fn is_answered(&self, item: &Item) -> bool {
+        let asked = self.reminders.iter().find(|(no, _)| *no == item.matched.filter);
+        asked.is_some_and(|(_, reminder)| {
+            reminder.is_answered(item.event.stored.event.accepted_at, self.subscription.expires_at)
+        })
+    }
+
+    /// A blacklisted subscription gets nothing; what matches it waits (D15).
+    fn is_halted(&self) -> bool {
+        self.subscription.status != Status::Active
     }
 
     pub(crate) fn filter_text(&self, no: FilterNo) -> Option<&str> {
@@ -107,6 +128,8 @@ struct State {
     /// Rows that were committed while a read was under way, which may not have seen them.
     during_read: Backlog,
     pace: Pace,
+    /// Nothing is attempted for now; deliveries wait.
+    halted: bool,
     ended: Option<EndReason>,
 }
 
@@ -132,10 +155,11 @@ pub(crate) enum Wish {
 
 impl Lane {
     pub(crate) fn new(live: Live, now: MonoTime) -> Self {
+        let state = State { pace: Pace::new(now), halted: live.is_halted(), ..State::default() };
         Self {
             no: live.subscription.no,
             live: RwLock::new(Arc::new(live)),
-            state: Mutex::new(State { pace: Pace::new(now), ..State::default() }),
+            state: Mutex::new(state),
         }
     }
 
@@ -144,6 +168,7 @@ impl Lane {
     }
 
     pub(crate) fn replace(&self, live: Live) {
+        self.state.lock().halted = live.is_halted();
         *self.live.write() = Arc::new(live);
     }
 
@@ -195,7 +220,7 @@ impl Lane {
     /// What to do next, if anything; a `Send` counts as in flight from here on.
     pub(crate) fn next(&self, wall: WallTime, now: MonoTime) -> Wish {
         let mut state = self.state.lock();
-        if state.ended.is_some() {
+        if state.ended.is_some() || state.halted {
             return Wish::Nothing;
         }
         if let Some(until) = state.pace.paused_until(now) {
@@ -308,14 +333,7 @@ impl Lane {
             waiting: state.stored.deliveries + state.queue.len() as u64,
             in_flight: state.in_flight.len() as u64,
             stored: state.stored.deliveries,
-            oldest_due: state
-                .queue
-                .iter()
-                .map(|item| item.due)
-                .take(1)
-                .chain(state.stored.earliest_due)
-                .chain(state.in_flight.iter().map(|flight| flight.due))
-                .min(),
+            oldest_due: state.oldest_due(),
         }
     }
 }
@@ -329,6 +347,14 @@ pub(crate) struct Counts {
 }
 
 impl State {
+    /// What waits for a blacklisted subscription is late for no fault of ours.
+    fn oldest_due(&self) -> Option<WallTime> {
+        let queued = self.queue.front().map(|item| item.due);
+        let flying = self.in_flight.iter().map(|flight| flight.due);
+        let all = queued.into_iter().chain(self.stored.earliest_due).chain(flying).min();
+        all.filter(|_| !self.halted)
+    }
+
     fn wish_to_read(&self, wall: WallTime) -> Wish {
         if self.reading || self.queue.len() >= READ_BACK_BELOW || self.stored.deliveries == 0 {
             return Wish::Nothing;

@@ -5,11 +5,13 @@
 //! - `publish` matches and asks for room; `intake` gathers what waits; `committer` writes it.
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
 //! - `deliverer` sends and writes outcomes down; `alarms` says when to look at a lane again.
-//! - `sweeper` does what happens by the clock; `recovery` what a start has to find out.
+//! - `sweeper` and `reminding` do what happens by the clock (`clock_steps`: when it is set); `recovery`
+//!   what a start has to find out.
 //! - `usage` counts what accounts use.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
 mod alarms;
+mod clock_steps;
 mod committer;
 mod deliverer;
 mod dispatched;
@@ -20,6 +22,7 @@ pub mod metrics;
 mod pace;
 mod publish;
 mod recovery;
+mod reminding;
 mod shared;
 mod sweeper;
 pub mod usage;
@@ -35,6 +38,7 @@ use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::ParsedFilter;
 use hookswitch_core::id::{EventSeq, FilterNo, SubscriptionNo};
 use hookswitch_core::matching::{Index, Subscriber};
+use hookswitch_core::reminder::Reminder;
 use hookswitch_core::subscription::{Subscription, SubscriptionChanges, Target};
 use hookswitch_store::StoreError;
 use hookswitch_store::log::Acceptance;
@@ -83,6 +87,7 @@ impl Engine {
             index: RwLock::new(Index::default()),
             lanes: RwLock::new(HashMap::new()),
             expiries: sweeper::Expiries::default(),
+            reminders: reminding::Plan::default(),
             intake: intake::Intake::default(),
             window: Mutex::new(Window::starting_at(EventSeq(1))),
             accepted: Notify::new(),
@@ -104,6 +109,7 @@ impl Engine {
         tasks.spawn(deliverer::ring(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::expire(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::tend(Arc::clone(&engine.shared)));
+        tasks.spawn(reminding::run(Arc::clone(&engine.shared)));
         Ok(engine)
     }
 
@@ -173,13 +179,19 @@ impl SubscriptionChanges for Engine {
         let before = lane.live();
         self.shared.expiries.remove(before.subscription.expires_at, subscription.no);
         self.shared.expiries.add(subscription.expires_at, subscription.no);
-        if before.subscription.filters != subscription.filters {
+        let reminders = if before.subscription.filters == subscription.filters {
+            before.reminders.clone()
+        } else {
             let parsed = parsed_filters(&self.shared, &subscription);
             let mut index = self.shared.index.write();
             index.remove(subscription.no);
             index.insert(&self.shared.deps.catalogue, subscriber(&subscription), &parsed);
-        }
-        lane.replace(Live::new(subscription, Arc::clone(&before.endpoint)));
+            reminders_of(&parsed)
+        };
+        lane.replace(Live::new(subscription, Arc::clone(&before.endpoint), reminders));
+        self.shared.reminders.put(&lane.live(), self.shared.deps.handles.now());
+        // It may have been blacklisted.
+        deliverer::pump(&self.shared, &lane);
     }
 
     fn removed(&self, subscription: SubscriptionNo, reason: EndReason) {
@@ -202,7 +214,8 @@ async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
 fn insert(shared: &Arc<Shared>, subscription: Arc<Subscription>) {
     let endpoint = open(shared, &subscription);
     let parsed = parsed_filters(shared, &subscription);
-    let live = Live::new(Arc::clone(&subscription), endpoint);
+    let live = Live::new(Arc::clone(&subscription), endpoint, reminders_of(&parsed));
+    shared.reminders.put(&live, shared.deps.handles.now());
     let lane = Arc::new(Lane::new(live, shared.deps.handles.monotonic()));
     shared.expiries.add(subscription.expires_at, subscription.no);
     shared.lanes.write().insert(subscription.no, lane);
@@ -228,10 +241,15 @@ fn parsed_filters(shared: &Shared, subscription: &Subscription) -> Vec<(FilterNo
     parsed
 }
 
+fn reminders_of(parsed: &[(FilterNo, ParsedFilter)]) -> Vec<(FilterNo, Reminder)> {
+    parsed.iter().filter_map(|(no, filter)| Some((*no, filter.reminder()?))).collect()
+}
+
 pub(crate) fn remove(shared: &Arc<Shared>, no: SubscriptionNo, reason: EndReason) {
     shared.index.write().remove(no);
     let Some(lane) = shared.lane(no) else { return };
     shared.expiries.remove(lane.live().subscription.expires_at, no);
+    shared.reminders.remove(no);
     let now = shared.deps.handles.now();
     for item in lane.end(reason) {
         let after = item.delivery().ended(reason, now);

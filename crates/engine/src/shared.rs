@@ -89,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) index: RwLock<Index>,
     pub(crate) lanes: RwLock<HashMap<SubscriptionNo, Arc<Lane>>>,
     pub(crate) expiries: crate::sweeper::Expiries,
+    pub(crate) reminders: crate::reminding::Plan,
     pub(crate) intake: Intake,
     pub(crate) window: Mutex<Window>,
     /// Told when events were handed to lanes.
