@@ -11,6 +11,7 @@ mod matrix;
 mod provisioning;
 mod publishing;
 mod quotas;
+mod reminders;
 mod retry_schedule;
 mod store_cost;
 mod team_messaging;
