@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The lifetimes of one transport (contract.md §3.5).
+/// The lifetimes of one transport: those of the product (contract.md §3.5), or what an operator's settings
+/// say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Granted when nothing is asked for.

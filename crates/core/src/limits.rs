@@ -57,6 +57,8 @@ pub const NOTIFICATION_WITHIN: Duration = Duration::from_millis(1000);
 pub const CONFERENCE_NOTIFICATION_WITHIN: Duration = Duration::from_secs(10);
 /// If our own loop was later than this, the outcome is our fault (D3).
 pub const OWN_LATENESS: Duration = Duration::from_millis(100);
+/// A blacklisted webhook is asked this often whether it is back (D4).
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(15 * 60);
 pub const RETRY_AFTER_OBEYED: Duration = Duration::from_secs(3600);
 
 pub const IN_FLIGHT_AT_FIRST: u32 = 4;

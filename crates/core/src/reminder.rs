@@ -187,11 +187,10 @@ mod tests {
     #[test]
     fn reminders_begin_at_the_threshold_and_end_before_the_end() {
         let reminder = reminder(60, 15);
-        let due: Vec<i64> = std::iter::successors(reminder.next_due(END, WallTime(0)), |due| {
-            reminder.next_due(END, *due)
-        })
-        .map(|due| due.0)
-        .collect();
+        let due: Vec<i64> =
+            std::iter::successors(reminder.next_due(END, WallTime(0)), |due| reminder.next_due(END, *due))
+                .map(|due| due.0)
+                .collect();
         assert_eq!(due, [940_000, 955_000, 970_000, 985_000]);
         for (now, latest) in [
             (939_999, None),

@@ -58,6 +58,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 async fn commit(shared: &Arc<Shared>) {
+    let _at_work = shared.at_work();
     let mut group = shared.intake.take();
     let batch = batch_of(shared, &mut group);
     let size = batch.requests.iter().map(|events| events.len()).sum::<usize>()

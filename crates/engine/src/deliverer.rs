@@ -241,6 +241,7 @@ fn read_back(shared: &Arc<Shared>, lane: &Arc<Lane>) {
     shared.tasks.spawn(async move {
         let shared = shared_then;
         let handles = &shared.deps.handles;
+        let _at_work = shared.at_work();
         match shared.deps.log.due(lane.no, handles.now(), held, READ_BACK).await {
             Ok((waiting, left)) => {
                 let since = handles.monotonic();

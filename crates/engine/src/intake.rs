@@ -144,6 +144,10 @@ impl Intake {
         }
     }
 
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.waiting.lock().requests.is_empty()
+    }
+
     pub(crate) fn next(&self) -> Next {
         let waiting = self.waiting.lock();
         if !waiting.requests.is_empty() || waiting.records.len() >= RECORDS_A_COMMIT {

@@ -156,11 +156,7 @@ pub(crate) enum Wish {
 impl Lane {
     pub(crate) fn new(live: Live, now: MonoTime) -> Self {
         let state = State { pace: Pace::new(now), halted: live.is_halted(), ..State::default() };
-        Self {
-            no: live.subscription.no,
-            live: RwLock::new(Arc::new(live)),
-            state: Mutex::new(state),
-        }
+        Self { no: live.subscription.no, live: RwLock::new(Arc::new(live)), state: Mutex::new(state) }
     }
 
     pub(crate) fn live(&self) -> Arc<Live> {

@@ -30,7 +30,7 @@ mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hookswitch_core::clock::WallTime;
@@ -39,7 +39,7 @@ use hookswitch_core::filter::ParsedFilter;
 use hookswitch_core::id::{EventSeq, FilterNo, SubscriptionNo};
 use hookswitch_core::matching::{Index, Subscriber};
 use hookswitch_core::reminder::Reminder;
-use hookswitch_core::subscription::{Subscription, SubscriptionChanges, Target};
+use hookswitch_core::subscription::{Status, Subscription, SubscriptionChanges, Target};
 use hookswitch_store::StoreError;
 use hookswitch_store::log::Acceptance;
 use parking_lot::{Mutex, RwLock};
@@ -96,6 +96,7 @@ impl Engine {
             draining: CancellationToken::new(),
             abandoned: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            at_work: AtomicUsize::new(0),
             usage: usage::Usage::default(),
             store_fails: AtomicBool::new(false),
             last_commit: AtomicI64::new(0),
@@ -135,6 +136,32 @@ impl Engine {
         }
         vitals.oldest_due_age = oldest.map_or(Duration::ZERO, |due| now.since(due));
         vitals
+    }
+
+    /// The next moment at which the engine has something to do by the clock. For whoever moves the clock.
+    pub fn next_moment(&self) -> Option<WallTime> {
+        let shared = &self.shared;
+        let handles = &shared.deps.handles;
+        let alarm = shared.alarms.earliest();
+        let alarm = alarm.map(|at| handles.now().plus(at.since(handles.monotonic())));
+        let moments = [shared.expiries.earliest(), shared.reminders.earliest(), alarm];
+        moments.into_iter().flatten().min()
+    }
+
+    /// Whether nothing is under way that could go on without time passing, but for the outcomes that wait
+    /// for company.
+    pub fn is_idle(&self) -> bool {
+        let shared = &self.shared;
+        shared.at_work.load(Ordering::Relaxed) == 0
+            && shared.deps.metrics.in_flight.get() == 0
+            && !shared.intake.has_requests()
+    }
+
+    /// Those that get nothing for now.
+    pub fn blacklisted(&self) -> Vec<Arc<Subscription>> {
+        let lanes = self.shared.lanes.read();
+        let all = lanes.values().map(|lane| Arc::clone(&lane.live().subscription));
+        all.filter(|subscription| subscription.status == Status::Blacklisted).collect()
     }
 
     /// What accounts use, as it is counted.

@@ -103,7 +103,10 @@ impl Live {
         let due = |(no, reminder): &(FilterNo, reminder::Reminder)| {
             reminder.latest_due(expires_at, now).map(|due| (due, *no))
         };
-        self.reminders.iter().filter_map(due).reduce(|best, other| if other.0 > best.0 { other } else { best })
+        self.reminders
+            .iter()
+            .filter_map(due)
+            .reduce(|best, other| if other.0 > best.0 { other } else { best })
     }
 
     fn next_reminder(&self, after: WallTime) -> Option<WallTime> {
@@ -125,8 +128,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             make(&shared, due).await;
             continue;
         }
-        let wait =
-            shared.reminders.earliest().map_or(LONGEST_SLEEP, |at| at.since(handles.now()).min(LONGEST_SLEEP));
+        let wait = shared
+            .reminders
+            .earliest()
+            .map_or(LONGEST_SLEEP, |at| at.since(handles.now()).min(LONGEST_SLEEP));
         tokio::select! {
             () = shared.draining.cancelled() => return,
             () = shared.reminders.changed.notified() => {}
@@ -144,6 +149,7 @@ fn plan_anew(shared: &Shared) {
 }
 
 async fn make(shared: &Arc<Shared>, due: Vec<SubscriptionNo>) {
+    let _at_work = shared.at_work();
     let mut accepting = Vec::with_capacity(due.len());
     for lane in due.into_iter().filter_map(|no| shared.lane(no)) {
         match begin(shared, &lane).await {

@@ -106,6 +106,7 @@ pub(crate) async fn expire(shared: Arc<Shared>) {
 }
 
 async fn expire_one(shared: &Arc<Shared>, no: SubscriptionNo) {
+    let _at_work = shared.at_work();
     match shared.deps.subscriptions.end_expired(no, shared.deps.handles.now()).await {
         Ok(true) => crate::remove(shared, no, EndReason::SubscriptionExpired),
         Ok(false) => {}

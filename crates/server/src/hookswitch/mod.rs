@@ -1,6 +1,7 @@
 //! Our own API, `/hookswitch/v1`: publishing, history, provisioning, operations. Wire formats are in interface.md.
 
 pub mod audit;
+mod dev;
 pub mod event_types;
 pub mod history;
 pub mod operations;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(provisioning::routes())
         .routes(routes!(usage::list))
         .routes(routes!(audit::list))
+        .merge(dev::routes())
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))

@@ -4,6 +4,7 @@
 mod cast;
 mod certificate;
 mod changes;
+mod dev_controls;
 mod disabled;
 mod error_table;
 mod importing;

@@ -131,8 +131,7 @@ async fn a_reminder_that_could_not_be_delivered_is_not_tried_again_after_a_renew
     lease.receiver.set_answer(Answer::ok());
     lease.world.pass(2 * HOUR).await;
     assert_eq!(lease.reminders().len(), tried);
-    let listed =
-        lease.world.admin(&format!("/hookswitch/v1/deliveries?subscriptionId={}", lease.id)).await;
+    let listed = lease.world.admin(&format!("/hookswitch/v1/deliveries?subscriptionId={}", lease.id)).await;
     assert_eq!(listed["records"][0]["status"], "cancelled");
     assert_eq!(listed["records"][0]["reason"], "subscription-renewed");
     lease.world.server.stop().await;

@@ -13,10 +13,13 @@ use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::{ParsedFilter, same_filters};
-use hookswitch_core::id::SubscriptionId;
-use hookswitch_core::lifetime::{PutEffect, PutFilters, PutSemantics, effect_of_put};
-use hookswitch_core::subscription::{Door, Owner, Subscription, SubscriptionChanges, Target};
+use hookswitch_core::id::{SubscriptionId, SubscriptionNo};
+use hookswitch_core::lifetime::{Lifetimes, PutEffect, PutFilters, PutSemantics, effect_of_put};
+use hookswitch_core::subscription::{
+    BlacklistedData, Door, Owner, Status, Subscription, SubscriptionChanges, Target,
+};
 use hookswitch_store::directory::{AccountStatus, Directory, ExtensionStatus};
+use hookswitch_store::log::Scope;
 use hookswitch_store::subscriptions::{Change, Creation, Known, NewSubscription, Subscriptions};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -24,6 +27,7 @@ use super::filters::{self, Grant};
 use super::handshake::Handshakes;
 use super::refusal::Refusal;
 use super::request::{Bounds, CreateRequest, Delivery, UpdateRequest};
+use crate::dev::SeededIds;
 use crate::principal::User;
 
 /// The app scope that webhook subscriptions need.
@@ -34,6 +38,9 @@ const LOCKS: usize = 64;
 const FILTERS_INLINE: usize = 100;
 /// The same for the text of a request.
 const BYTES_INLINE: usize = 64 * 1024;
+
+/// Whether its lifetime starts anew.
+type Renewed = bool;
 
 #[derive(Clone)]
 pub struct Subscribing {
@@ -53,6 +60,17 @@ pub struct Parts {
     pub bounds: Bounds,
     pub subscriptions_per_user_and_app: usize,
     pub put_semantics: PutSemantics,
+    pub webhook_lifetimes: Lifetimes,
+    /// Where ids are to be the same on every machine; random otherwise.
+    pub seeded_ids: Option<SeededIds>,
+}
+
+impl Parts {
+    fn lifetimes(&self, target: &Target) -> Lifetimes {
+        match target {
+            Target::Webhook { .. } => self.webhook_lifetimes,
+        }
+    }
 }
 
 struct Shared {
@@ -87,7 +105,7 @@ impl Subscribing {
         let Delivery::Webhook { address, verification_token } = delivery;
         let checked = parts.handshakes.check(&address, user.account)?;
         let target = Target::Webhook { address, verification_token };
-        let lifetime = target.lifetimes().grant(expires_in);
+        let lifetime = parts.lifetimes(&target).grant(expires_in);
         let grant = self.grant(user, door, event_filters).await?;
         filters::check_reminders(&grant.granted, lifetime)?;
         let limit = parts.subscriptions_per_user_and_app;
@@ -97,7 +115,7 @@ impl Subscribing {
         let Target::Webhook { verification_token, .. } = &target;
         parts.handshakes.make(user.account, &checked, verification_token.as_deref()).await?;
         let new = NewSubscription {
-            id: SubscriptionId(parts.handles.uuid_v7()),
+            id: self.new_id().await?,
             door,
             owner: owner(user),
             created_at: parts.handles.now(),
@@ -133,7 +151,11 @@ impl Subscribing {
         let request =
             off_thread(body.len() > BYTES_INLINE, move || UpdateRequest::read(&body, bounds)).await??;
         let user = user.clone();
-        self.carry_through(move |this| async move { this.change(&user, door, id, request).await }).await
+        self.carry_through(move |this| async move {
+            let (changed, renewed) = this.change(&user, door, id, request).await?;
+            if renewed { this.recover(changed).await } else { Ok(changed) }
+        })
+        .await
     }
 
     /// What it was asked for when it was made, anew.
@@ -142,7 +164,11 @@ impl Subscribing {
         let id = parse_id(id)?;
         let user = user.clone();
         let request = UpdateRequest::default();
-        self.carry_through(move |this| async move { this.change(&user, door, id, request).await }).await
+        self.carry_through(move |this| async move {
+            let (changed, _) = this.change(&user, door, id, request).await?;
+            this.recover(changed).await
+        })
+        .await
     }
 
     pub async fn delete(&self, user: &User, door: Door, id: &str) -> Result<(), Refusal> {
@@ -173,6 +199,66 @@ impl Subscribing {
             Ok(ended)
         })
         .await
+    }
+
+    /// Stops deliveries to a subscription whoever owns it; `None` if it has ended.
+    pub async fn blacklist(
+        &self,
+        known: Known,
+        reason: String,
+    ) -> Result<Option<Arc<Subscription>>, Refusal> {
+        self.carry_through(move |this| async move {
+            let data = BlacklistedData { at: this.now(), reason };
+            this.set_status(known.no, known.id, Status::Blacklisted, Some(data)).await
+        })
+        .await
+    }
+
+    /// If it is blacklisted, asks its webhook for a handshake, and delivers again if that succeeds (D4). It
+    /// is returned as it is then.
+    pub async fn recover(&self, subscription: Arc<Subscription>) -> Result<Arc<Subscription>, Refusal> {
+        if subscription.status != Status::Blacklisted {
+            return Ok(subscription);
+        }
+        let Target::Webhook { address, verification_token } = &subscription.target;
+        let handshakes = &self.parts().handshakes;
+        let shaken = async {
+            let checked = handshakes.check(address, subscription.account)?;
+            handshakes.make(subscription.account, &checked, verification_token.as_deref()).await
+        };
+        if let Err(refusal) = shaken.await {
+            tracing::info!(subscription = %subscription.id, ?refusal, "a blacklisted webhook is not back yet");
+            return Ok(subscription);
+        }
+        let (no, id) = (subscription.no, subscription.id);
+        self.set_status(no, id, Status::Active, None).await?.ok_or_else(|| missing(id))
+    }
+
+    async fn set_status(
+        &self,
+        no: SubscriptionNo,
+        id: SubscriptionId,
+        status: Status,
+        data: Option<BlacklistedData>,
+    ) -> Result<Option<Arc<Subscription>>, Refusal> {
+        let parts = self.parts();
+        let _in_order = self.in_order(id).await;
+        let changed = parts.store.set_status(no, status, data).await?.map(Arc::new);
+        if let Some(changed) = &changed {
+            self.tell(changed, |changes, subscription| changes.replaced(subscription)).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn new_id(&self) -> Result<SubscriptionId, Refusal> {
+        let parts = self.parts();
+        let Some(ids) = &parts.seeded_ids else { return Ok(SubscriptionId(parts.handles.uuid_v7())) };
+        loop {
+            let id = ids.next();
+            if parts.store.known(Scope::Operator, id).await?.is_none() {
+                return Ok(id);
+            }
+        }
     }
 
     async fn store_new(&self, new: NewSubscription, limit: usize) -> Result<Arc<Subscription>, Refusal> {
@@ -216,11 +302,11 @@ impl Subscribing {
         door: Door,
         id: SubscriptionId,
         request: UpdateRequest,
-    ) -> Result<Arc<Subscription>, Refusal> {
+    ) -> Result<(Arc<Subscription>, Renewed), Refusal> {
         let parts = self.parts();
         let _in_order = self.in_order(id).await;
         let present = self.present(owner(user), door, id).await?;
-        let asked = request.expires_in.map(|asked| present.target.lifetimes().grant(Some(asked)));
+        let asked = request.expires_in.map(|asked| parts.lifetimes(&present.target).grant(Some(asked)));
         let grant = match request.event_filters {
             Some(texts) => Some(self.grant(user, door, texts).await?),
             None => None,
@@ -242,7 +328,7 @@ impl Subscribing {
         let changed = parts.store.change(owner(user), door, id, change, parts.handles.now()).await?;
         let changed = Arc::new(changed.ok_or_else(|| missing(id))?);
         self.tell(&changed, |changes, subscription| changes.replaced(subscription)).await?;
-        Ok(changed)
+        Ok((changed, effect.renewed_for.is_some()))
     }
 
     async fn present(&self, owner: Owner, door: Door, id: SubscriptionId) -> Result<Subscription, Refusal> {

@@ -2,7 +2,8 @@
 //!
 //! The handlers here name the paths; `webinar` is a second door to the same. `answers` turns a call into
 //! its answer, `request` and `info` are the wire forms, `life_cycle` does it, `filters` judges the event
-//! filters, `handshake` bounds the handshakes, `refusal` has every way to be refused. What a PUT means is
+//! filters, `handshake` bounds the handshakes, `reconciliation` asks blacklisted webhooks again,
+//! `refusal` has every way to be refused. What a PUT means is
 //! `core::lifetime`'s to say, what the handshake checks `transport::webhook`'s.
 
 pub(crate) mod answers;
@@ -10,6 +11,7 @@ mod filters;
 mod handshake;
 mod info;
 mod life_cycle;
+mod reconciliation;
 mod refusal;
 mod request;
 #[cfg(test)]
@@ -25,6 +27,7 @@ use utoipa_axum::routes;
 pub use self::handshake::Handshakes;
 pub use self::info::{SubscriptionInfo, SubscriptionList};
 pub use self::life_cycle::{Parts, Subscribing};
+pub use self::reconciliation::reconcile;
 pub use self::refusal::Refusal;
 pub use self::request::{Bounds, SubscriptionRequest, SubscriptionUpdate};
 
