@@ -144,6 +144,10 @@ impl Intake {
         }
     }
 
+    pub(crate) fn oldest_record(&self) -> Option<MonoTime> {
+        self.waiting.lock().oldest_record
+    }
+
     pub(crate) fn has_requests(&self) -> bool {
         !self.waiting.lock().requests.is_empty()
     }

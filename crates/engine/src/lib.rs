@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hookswitch_core::clock::WallTime;
+use hookswitch_core::clock::{MonoTime, WallTime};
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::ParsedFilter;
 use hookswitch_core::id::{EventSeq, FilterNo, SubscriptionNo};
@@ -142,9 +142,10 @@ impl Engine {
     pub fn next_moment(&self) -> Option<WallTime> {
         let shared = &self.shared;
         let handles = &shared.deps.handles;
-        let alarm = shared.alarms.earliest();
-        let alarm = alarm.map(|at| handles.now().plus(at.since(handles.monotonic())));
-        let moments = [shared.expiries.earliest(), shared.reminders.earliest(), alarm];
+        let on_the_wall = |at: MonoTime| handles.now().plus(at.since(handles.monotonic()));
+        let alarm = shared.alarms.earliest().map(on_the_wall);
+        let commit = shared.intake.oldest_record().map(|since| on_the_wall(since.plus(committer::COMPANY)));
+        let moments = [shared.expiries.earliest(), shared.reminders.earliest(), alarm, commit];
         moments.into_iter().flatten().min()
     }
 
