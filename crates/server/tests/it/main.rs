@@ -8,6 +8,7 @@ mod dev_controls;
 mod disabled;
 mod error_table;
 mod importing;
+mod lifetimes;
 mod matrix;
 mod provisioning;
 mod publishing;
