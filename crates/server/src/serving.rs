@@ -206,12 +206,12 @@ pub async fn start(
         stopping.clone(),
     ));
     let router = openapi::router(Arc::clone(&app));
-    if let (Some(file), Some(demo)) = (&app.settings.dev_fixtures, &demo) {
-        if let Err(error) = dev::apply_fixtures(&router, &demo.admin_token, file).await {
-            stopping.cancel();
-            app.engine.stop().await;
-            return Err(error.into());
-        }
+    if let (Some(file), Some(demo)) = (&app.settings.dev_fixtures, &demo)
+        && let Err(error) = dev::apply_fixtures(&router, &demo.admin_token, file).await
+    {
+        stopping.cancel();
+        app.engine.stop().await;
+        return Err(error.into());
     }
     let door = listener::Door { router, head_bytes: app.settings.limits.request_head.0 };
     if let Some(tls) = &tls {

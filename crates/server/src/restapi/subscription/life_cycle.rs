@@ -13,11 +13,9 @@ use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::{ParsedFilter, same_filters};
-use hookswitch_core::id::{SubscriptionId, SubscriptionNo};
+use hookswitch_core::id::SubscriptionId;
 use hookswitch_core::lifetime::{Lifetimes, PutEffect, PutFilters, PutSemantics, effect_of_put};
-use hookswitch_core::subscription::{
-    BlacklistedData, Door, Owner, Status, Subscription, SubscriptionChanges, Target,
-};
+use hookswitch_core::subscription::{Door, Owner, Subscription, SubscriptionChanges, Target};
 use hookswitch_store::directory::{AccountStatus, Directory, ExtensionStatus};
 use hookswitch_store::log::Scope;
 use hookswitch_store::subscriptions::{Change, Creation, Known, NewSubscription, Subscriptions};
@@ -83,7 +81,7 @@ impl Subscribing {
         Self { shared: Arc::new(Shared { parts, in_order: std::array::from_fn(|_| Mutex::new(())) }) }
     }
 
-    fn parts(&self) -> &Parts {
+    pub(super) fn parts(&self) -> &Parts {
         &self.shared.parts
     }
 
@@ -199,55 +197,6 @@ impl Subscribing {
             Ok(ended)
         })
         .await
-    }
-
-    /// Stops deliveries to a subscription whoever owns it; `None` if it has ended.
-    pub async fn blacklist(
-        &self,
-        known: Known,
-        reason: String,
-    ) -> Result<Option<Arc<Subscription>>, Refusal> {
-        self.carry_through(move |this| async move {
-            let data = BlacklistedData { at: this.now(), reason };
-            this.set_status(known.no, known.id, Status::Blacklisted, Some(data)).await
-        })
-        .await
-    }
-
-    /// If it is blacklisted, asks its webhook for a handshake, and delivers again if that succeeds (D4). It
-    /// is returned as it is then.
-    pub async fn recover(&self, subscription: Arc<Subscription>) -> Result<Arc<Subscription>, Refusal> {
-        if subscription.status != Status::Blacklisted {
-            return Ok(subscription);
-        }
-        let Target::Webhook { address, verification_token } = &subscription.target;
-        let handshakes = &self.parts().handshakes;
-        let shaken = async {
-            let checked = handshakes.check(address, subscription.account)?;
-            handshakes.make(subscription.account, &checked, verification_token.as_deref()).await
-        };
-        if let Err(refusal) = shaken.await {
-            tracing::info!(subscription = %subscription.id, ?refusal, "a blacklisted webhook is not back yet");
-            return Ok(subscription);
-        }
-        let (no, id) = (subscription.no, subscription.id);
-        self.set_status(no, id, Status::Active, None).await?.ok_or_else(|| missing(id))
-    }
-
-    async fn set_status(
-        &self,
-        no: SubscriptionNo,
-        id: SubscriptionId,
-        status: Status,
-        data: Option<BlacklistedData>,
-    ) -> Result<Option<Arc<Subscription>>, Refusal> {
-        let parts = self.parts();
-        let _in_order = self.in_order(id).await;
-        let changed = parts.store.set_status(no, status, data).await?.map(Arc::new);
-        if let Some(changed) = &changed {
-            self.tell(changed, |changes, subscription| changes.replaced(subscription)).await?;
-        }
-        Ok(changed)
     }
 
     async fn new_id(&self) -> Result<SubscriptionId, Refusal> {
@@ -366,7 +315,7 @@ impl Subscribing {
         .await
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         subscription: &Arc<Subscription>,
         call: impl FnOnce(&dyn SubscriptionChanges, Arc<Subscription>) + Send + 'static,
@@ -376,14 +325,14 @@ impl Subscribing {
             .await
     }
 
-    async fn in_order(&self, id: SubscriptionId) -> MutexGuard<'_, ()> {
+    pub(super) async fn in_order(&self, id: SubscriptionId) -> MutexGuard<'_, ()> {
         // The last bytes of an id are random.
         let [.., last] = *id.0.as_bytes();
         self.shared.in_order[usize::from(last) % LOCKS].lock().await
     }
 
     /// Runs `work` to its end, also if the caller is dropped because its client has hung up.
-    async fn carry_through<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Refusal>
+    pub(super) async fn carry_through<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,
@@ -420,7 +369,7 @@ fn parse_id(text: &str) -> Result<SubscriptionId, Refusal> {
     parsed.map_err(|_| Refusal::NoSuchSubscription { id: text.to_owned() })
 }
 
-fn missing(id: SubscriptionId) -> Refusal {
+pub(super) fn missing(id: SubscriptionId) -> Refusal {
     Refusal::NoSuchSubscription { id: id.to_string() }
 }
 

@@ -2,16 +2,16 @@
 //!
 //! The handlers here name the paths; `webinar` is a second door to the same. `answers` turns a call into
 //! its answer, `request` and `info` are the wire forms, `life_cycle` does it, `filters` judges the event
-//! filters, `handshake` bounds the handshakes, `reconciliation` asks blacklisted webhooks again,
+//! filters, `handshake` bounds the handshakes, `blacklisting` stops deliveries and asks again,
 //! `refusal` has every way to be refused. What a PUT means is
 //! `core::lifetime`'s to say, what the handshake checks `transport::webhook`'s.
 
 pub(crate) mod answers;
+mod blacklisting;
 mod filters;
 mod handshake;
 mod info;
 mod life_cycle;
-mod reconciliation;
 mod refusal;
 mod request;
 #[cfg(test)]
@@ -24,10 +24,10 @@ use hookswitch_core::subscription::Door;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use self::blacklisting::reconcile;
 pub use self::handshake::Handshakes;
 pub use self::info::{SubscriptionInfo, SubscriptionList};
 pub use self::life_cycle::{Parts, Subscribing};
-pub use self::reconciliation::reconcile;
 pub use self::refusal::Refusal;
 pub use self::request::{Bounds, SubscriptionRequest, SubscriptionUpdate};
 
