@@ -213,11 +213,16 @@ pub async fn start(
         app.engine.stop().await;
         return Err(error.into());
     }
-    let door = listener::Door { router, head_bytes: app.settings.limits.request_head.0 };
+    let door = listener::Door {
+        router,
+        head_bytes: app.settings.limits.request_head.0,
+        head_within: app.settings.limits.head_within,
+        handles: handles.clone(),
+    };
     if let Some(tls) = &tls {
-        connections.spawn(Arc::clone(tls).watch(handles.clone(), stopping.clone()));
+        connections.spawn(Arc::clone(tls).watch(handles, stopping.clone()));
     }
-    connections.spawn(listener::serve(listener, tls, door, handles, stopping.clone(), connections.clone()));
+    connections.spawn(listener::serve(listener, tls, door, stopping.clone(), connections.clone()));
     Ok(Server { app, address, stopping, connections, _folder: folder })
 }
 

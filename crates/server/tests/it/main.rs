@@ -15,6 +15,7 @@ mod publishing;
 mod quotas;
 mod reminders;
 mod retry_schedule;
+mod slow_clients;
 mod store_cost;
 mod team_messaging;
 mod two_servers;
