@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use hookswitch_testkit::{Caller, TempFolder};
+use hookswitch_testkit::{Caller, RunningServer, TempFolder};
 
-use crate::serve;
+use crate::{serve, serve_dev};
 
 const NAMES: [&str; 19] = [
     "RC_SERVER_URL",
@@ -55,6 +55,28 @@ async fn dev_env_is_for_its_owner_only_and_a_shell_reads_what_it_says() {
     assert_eq!(server.setting("HOOKSWITCH_URL"), server.url());
     assert_eq!(server.setting("PUBNUB_ORIGIN"), server.address().to_string());
     assert_eq!(server.setting("RC_EXTENSION"), "101");
+}
+
+#[tokio::test]
+async fn with_a_seed_two_folders_tell_of_the_same_demo_account() {
+    let told = async |seed: &str| {
+        let folder = TempFolder::new();
+        let launch = serve_dev(folder.path()).args(["--seed", seed]);
+        let server = RunningServer::launch(launch, folder.path().to_owned()).await;
+        server.get(Caller::User, "/restapi/v1.0/account/~").await.expect(200);
+        lasting(server.settings())
+    };
+    let (one, other) = (told("42").await, told("42").await);
+    assert_eq!(one, other);
+    assert_ne!(one, told("43").await);
+}
+
+#[tokio::test]
+async fn fixtures_that_cannot_be_read_are_a_failed_start_that_says_why() {
+    let folder = TempFolder::new();
+    let ended = serve_dev(folder.path()).args(["--fixtures", "nowhere.json"]).run().await;
+    assert_eq!(ended.code(), 1);
+    assert!(ended.stderr.join("\n").contains("nowhere.json"), "{:?}", ended.stderr);
 }
 
 /// What a POSIX shell makes of the file.

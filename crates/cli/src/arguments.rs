@@ -89,6 +89,12 @@ pub struct Serve {
     /// Lets --dev listen on an address that is not loopback.
     #[arg(long)]
     pub dev_remote: bool,
+    /// With --dev: ids and secrets of the demo account, and ids of subscriptions, are drawn from this number.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// With --dev: accounts, extensions and apps to begin with, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub fixtures: Option<PathBuf>,
     /// Base of every URL that is handed out [default: http://LISTEN].
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,

@@ -72,6 +72,12 @@ fn flags(options: &Serve) -> Vec<(String, String)> {
     if let Some(url) = &options.public_url {
         flag("public_url", url.clone());
     }
+    if let Some(seed) = options.seed {
+        flag("dev_seed", seed.to_string());
+    }
+    if let Some(fixtures) = &options.fixtures {
+        flag("dev_fixtures", fixtures.display().to_string());
+    }
     if options.dev {
         flag("dev", "true".to_owned());
     }

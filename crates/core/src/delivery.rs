@@ -30,6 +30,8 @@ pub enum EndReason {
     SubscriptionDeleted,
     SubscriptionExpired,
     OwnerDisabled,
+    /// A reminder of an end that a renewal has put off.
+    SubscriptionRenewed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,9 +168,10 @@ impl Delivery {
         }
         let state = match reason {
             EndReason::TimeToLive | EndReason::BacklogLimit => DeliveryState::Exhausted { at: now, reason },
-            EndReason::SubscriptionDeleted | EndReason::SubscriptionExpired | EndReason::OwnerDisabled => {
-                DeliveryState::Cancelled { at: now, reason }
-            }
+            EndReason::SubscriptionDeleted
+            | EndReason::SubscriptionExpired
+            | EndReason::OwnerDisabled
+            | EndReason::SubscriptionRenewed => DeliveryState::Cancelled { at: now, reason },
         };
         Self { state, ..self }
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// A conference endpoint has no end; this is as good as none.
 pub const OF_A_CONFERENCE_ENDPOINT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// The lifetimes of one transport (contract.md §3.5).
+/// The lifetimes of one transport: those of the product (contract.md §3.5), or what an operator's settings
+/// say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Granted when nothing is asked for.

@@ -64,6 +64,8 @@ pub const SIGNING_TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3600);
 pub const SIGNING_TOKEN_OVERLAP_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// If our own loop was later than this, the outcome is our fault (D3).
 pub const OWN_LATENESS: Duration = Duration::from_millis(100);
+/// A blacklisted webhook is asked this often whether it is back (D4).
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(15 * 60);
 pub const RETRY_AFTER_OBEYED: Duration = Duration::from_secs(3600);
 
 /// How long events and what became of them are kept, if there is room for them.

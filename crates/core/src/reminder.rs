@@ -1,10 +1,15 @@
 //! Reminders: a subscription that is about to expire can say so to its owner (contract.md §4.4).
 //!
-//! Here are the bounds of what a reminder filter may ask for (D7). Reading the filter's text is
-//! `filter`'s business, sending reminders the engine's.
+//! Here are the bounds of what a reminder filter may ask for (D7), and when reminders are due. Reading
+//! the filter's text is `filter`'s business, sending reminders the engine's.
 
 use std::fmt;
 use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::clock::WallTime;
+use crate::id::SubscriptionId;
 
 /// How often the reminder job runs; nothing shorter can be asked for (D7).
 pub const JOB_PERIOD: Duration = Duration::from_secs(1);
@@ -58,6 +63,42 @@ impl Reminder {
         most("threshold", threshold, lifetime / 2, "half the lifetime of the subscription")?;
         most("interval", interval, threshold / 2, "half the threshold")
     }
+
+    /// The moment of the reminder that a subscription with this end should have had last; `None` before
+    /// the first. There is none at the end itself.
+    pub fn latest_due(self, expires_at: WallTime, now: WallTime) -> Option<WallTime> {
+        let (first, interval) = (self.first_due(expires_at), self.interval_millis());
+        let last_moment = now.0.min(expires_at.0.saturating_sub(1));
+        (last_moment >= first.0).then(|| WallTime(first.0 + (last_moment - first.0) / interval * interval))
+    }
+
+    /// The moment of the first reminder later than `after`; `None` if the end comes before.
+    pub fn next_due(self, expires_at: WallTime, after: WallTime) -> Option<WallTime> {
+        let first = self.first_due(expires_at);
+        let next = match self.latest_due(expires_at, after) {
+            None => first,
+            Some(latest) => WallTime(latest.0.saturating_add(self.interval_millis())),
+        };
+        (next < expires_at && next > after).then_some(next)
+    }
+
+    /// Whether the subscription was renewed since a reminder was made: it would not be due any more.
+    pub fn is_answered(self, made_at: WallTime, expires_at: WallTime) -> bool {
+        made_at < self.first_due(expires_at)
+    }
+
+    fn first_due(self, expires_at: WallTime) -> WallTime {
+        expires_at.minus(self.threshold)
+    }
+
+    fn interval_millis(self) -> i64 {
+        i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX).max(1)
+    }
+}
+
+/// The uuid of the reminder that is due then. Always the same, so that a restart repeats none.
+pub fn event_uuid(subscription: SubscriptionId, due: WallTime) -> Uuid {
+    Uuid::new_v5(&subscription.0, format!("reminder/{}", due.0).as_bytes())
 }
 
 fn least(
@@ -137,7 +178,63 @@ mod tests {
         }
     }
 
+    const END: WallTime = WallTime(1_000_000);
+
+    fn reminder(threshold: u64, interval: u64) -> Reminder {
+        Reminder { threshold: Duration::from_secs(threshold), interval: Duration::from_secs(interval) }
+    }
+
+    #[test]
+    fn reminders_begin_at_the_threshold_and_end_before_the_end() {
+        let reminder = reminder(60, 15);
+        let due: Vec<i64> =
+            std::iter::successors(reminder.next_due(END, WallTime(0)), |due| reminder.next_due(END, *due))
+                .map(|due| due.0)
+                .collect();
+        assert_eq!(due, [940_000, 955_000, 970_000, 985_000]);
+        for (now, latest) in [
+            (939_999, None),
+            (940_000, Some(940_000)),
+            (954_999, Some(940_000)),
+            (999_999, Some(985_000)),
+            (5_000_000, Some(985_000)),
+        ] {
+            assert_eq!(reminder.latest_due(END, WallTime(now)), latest.map(WallTime), "{now}");
+        }
+        assert_eq!(reminder.next_due(END, WallTime(5_000_000)), None);
+    }
+
+    #[test]
+    fn a_renewal_answers_what_was_made_before_it() {
+        let reminder = reminder(60, 15);
+        assert!(!reminder.is_answered(WallTime(955_000), END));
+        assert!(reminder.is_answered(WallTime(955_000), END.plus(Duration::from_secs(16))));
+    }
+
+    #[test]
+    fn a_reminder_has_one_uuid_by_subscription_and_moment() {
+        let (one, other) = (SubscriptionId(Uuid::from_u128(1)), SubscriptionId(Uuid::from_u128(2)));
+        assert_eq!(event_uuid(one, END), event_uuid(one, END));
+        assert_ne!(event_uuid(one, END), event_uuid(other, END));
+        assert_ne!(event_uuid(one, END), event_uuid(one, WallTime(1)));
+        assert_eq!(event_uuid(one, END).get_version_num(), 5);
+    }
+
     proptest! {
+        #[test]
+        fn the_latest_and_the_next_have_one_interval_between_them(
+            threshold in 2u64..10_000, interval in 1u64..5_000, now in 0i64..20_000_000,
+        ) {
+            let reminder = reminder(threshold, interval);
+            let (end, now) = (WallTime(10_000_000), WallTime(now));
+            let (latest, next) = (reminder.latest_due(end, now), reminder.next_due(end, now));
+            prop_assert!(latest.is_none_or(|due| due <= now && due < end));
+            prop_assert!(next.is_none_or(|due| due > now && due < end));
+            if let (Some(latest), Some(next)) = (latest, next) {
+                prop_assert_eq!(next.since(latest), reminder.interval);
+            }
+        }
+
         #[test]
         fn a_reminder_that_is_taken_comes_at_least_twice_before_the_end(
             threshold in 0u64..2_000, interval in 0u64..2_000, lifetime in 0u64..4_000,

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::WallTime;
 use crate::delivery::EndReason;
 use crate::id::{AccountId, AppNo, ExtensionId, FilterNo, SubscriptionId, SubscriptionNo};
-use crate::lifetime::Lifetimes;
 
 /// Through which door it was made; ids are not shared between the doors (contract.md §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,13 +56,6 @@ impl Target {
     pub fn transport_name(&self) -> &'static str {
         match self {
             Self::Webhook { .. } => "WebHook",
-        }
-    }
-
-    /// Those of the product; an operator's settings may say otherwise.
-    pub fn lifetimes(&self) -> Lifetimes {
-        match self {
-            Self::Webhook { .. } => Lifetimes::WEBHOOK,
         }
     }
 }

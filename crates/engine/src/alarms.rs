@@ -51,6 +51,10 @@ impl Alarms {
         }
     }
 
+    pub(crate) fn earliest(&self) -> Option<MonoTime> {
+        self.set.lock().by_time.first().map(|(when, _)| *when)
+    }
+
     /// Waits until some lanes are to be looked at, and takes them.
     pub(crate) async fn next(&self, handles: &Handles) -> Vec<SubscriptionNo> {
         loop {

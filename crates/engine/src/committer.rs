@@ -25,7 +25,7 @@ use crate::sweeper;
 use crate::usage::Counts;
 
 /// How long outcomes may wait for company.
-const COMPANY: Duration = Duration::from_millis(RECORD_WITHIN.as_millis() as u64 / 2);
+pub(crate) const COMPANY: Duration = Duration::from_millis(RECORD_WITHIN.as_millis() as u64 / 2);
 /// After a commit that failed, outcomes are tried again after this.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -58,6 +58,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 async fn commit(shared: &Arc<Shared>) {
+    let _at_work = shared.at_work();
     let mut group = shared.intake.take();
     let batch = batch_of(shared, &mut group);
     let size = batch.requests.iter().map(|events| events.len()).sum::<usize>()

@@ -78,7 +78,7 @@ async fn work(shared: Arc<Shared>, lane: Arc<Lane>, first: Item) {
     let mut next = Some(first);
     while let Some(item) = next.take() {
         let handles = &shared.deps.handles;
-        if let Some(delivery) = outlived(&item, handles.now()) {
+        if let Some(delivery) = outlived(&lane, &item, handles.now()) {
             lane.finished(item.key, Outcome::OurFault, Duration::ZERO, handles.monotonic());
             write_down(&shared, Some(&lane), &item, delivery, None, item.has_row);
         } else {
@@ -106,9 +106,13 @@ async fn work(shared: Arc<Shared>, lane: Arc<Lane>, first: Item) {
     pump(&shared, &lane);
 }
 
-fn outlived(item: &Item, now: WallTime) -> Option<Delivery> {
+/// The delivery as it ends if there is no point in an attempt any more.
+fn outlived(lane: &Lane, item: &Item, now: WallTime) -> Option<Delivery> {
     let delivery = item.delivery();
-    delivery.has_outlived(now).then(|| delivery.ended(EndReason::TimeToLive, now))
+    if delivery.has_outlived(now) {
+        return Some(delivery.ended(EndReason::TimeToLive, now));
+    }
+    lane.live().is_answered(item).then(|| delivery.ended(EndReason::SubscriptionRenewed, now))
 }
 
 async fn attempt(shared: &Shared, lane: &Lane, item: &Item) -> AttemptReport {
@@ -258,6 +262,7 @@ fn read_back(shared: &Arc<Shared>, lane: &Arc<Lane>) {
     shared.tasks.spawn(async move {
         let shared = shared_then;
         let handles = &shared.deps.handles;
+        let _at_work = shared.at_work();
         match shared.deps.log.due(lane.no, handles.now(), held, READ_BACK).await {
             Ok((waiting, left)) => {
                 let since = handles.monotonic();

@@ -144,6 +144,14 @@ impl Intake {
         }
     }
 
+    pub(crate) fn oldest_record(&self) -> Option<MonoTime> {
+        self.waiting.lock().oldest_record
+    }
+
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.waiting.lock().requests.is_empty()
+    }
+
     pub(crate) fn next(&self) -> Next {
         let waiting = self.waiting.lock();
         if !waiting.requests.is_empty() || waiting.records.len() >= RECORDS_A_COMMIT {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use hookswitch_core::clock::{MonoTime, WallTime};
 use hookswitch_core::delivery::{Delivery, EndReason, Outcome, Trigger};
 use hookswitch_core::id::{DeliveryKey, FilterNo, SubscriptionNo};
+use hookswitch_core::reminder::Reminder;
 use hookswitch_core::signature::Signer;
-use hookswitch_core::subscription::{Subscription, Target};
+use hookswitch_core::subscription::{Status, Subscription, Target};
 use hookswitch_store::log::{Backlog, Matched, Waiting};
 use hookswitch_transport::Endpoint;
 use http::HeaderValue;
@@ -63,10 +64,16 @@ pub(crate) struct Live {
     pub(crate) verification_token: Option<HeaderValue>,
     pub(crate) signer: Option<Signer>,
     pub(crate) endpoint: Arc<dyn Endpoint>,
+    /// What its filters ask for, in their order; usually nothing.
+    pub(crate) reminders: Vec<(FilterNo, Reminder)>,
 }
 
 impl Live {
-    pub(crate) fn new(subscription: Arc<Subscription>, endpoint: Arc<dyn Endpoint>) -> Self {
+    pub(crate) fn new(
+        subscription: Arc<Subscription>,
+        endpoint: Arc<dyn Endpoint>,
+        reminders: Vec<(FilterNo, Reminder)>,
+    ) -> Self {
         let Target::Webhook { verification_token, signing_secret, .. } = &subscription.target;
         let verification_token =
             verification_token.as_deref().and_then(|token| HeaderValue::from_str(token).ok());
@@ -77,8 +84,22 @@ impl Live {
             verification_token,
             signer,
             endpoint,
+            reminders,
             subscription,
         }
+    }
+
+    /// Whether the delivery is a reminder of an end that a renewal has put off since.
+    pub(crate) fn is_answered(&self, item: &Item) -> bool {
+        let asked = self.reminders.iter().find(|(no, _)| *no == item.matched.filter);
+        asked.is_some_and(|(_, reminder)| {
+            reminder.is_answered(item.event.stored.event.accepted_at, self.subscription.expires_at)
+        })
+    }
+
+    /// A blacklisted subscription gets nothing; what matches it waits (D15).
+    fn is_halted(&self) -> bool {
+        self.subscription.status != Status::Active
     }
 
     pub(crate) fn filter_text(&self, no: FilterNo) -> Option<&str> {
@@ -111,6 +132,8 @@ struct State {
     /// Rows that were committed while a read was under way, which may not have seen them.
     during_read: Backlog,
     pace: Pace,
+    /// Nothing is attempted for now; deliveries wait.
+    halted: bool,
     ended: Option<EndReason>,
 }
 
@@ -136,11 +159,8 @@ pub(crate) enum Wish {
 
 impl Lane {
     pub(crate) fn new(live: Live, bounds: pace::InFlight, now: MonoTime) -> Self {
-        Self {
-            no: live.subscription.no,
-            live: RwLock::new(Arc::new(live)),
-            state: Mutex::new(State { pace: Pace::new(bounds, now), ..State::default() }),
-        }
+        let state = State { pace: Pace::new(bounds, now), halted: live.is_halted(), ..State::default() };
+        Self { no: live.subscription.no, live: RwLock::new(Arc::new(live)), state: Mutex::new(state) }
     }
 
     pub(crate) fn live(&self) -> Arc<Live> {
@@ -148,6 +168,7 @@ impl Lane {
     }
 
     pub(crate) fn replace(&self, live: Live) {
+        self.state.lock().halted = live.is_halted();
         *self.live.write() = Arc::new(live);
     }
 
@@ -199,7 +220,7 @@ impl Lane {
     /// What to do next, if anything; a `Send` counts as in flight from here on.
     pub(crate) fn next(&self, wall: WallTime, now: MonoTime) -> Wish {
         let mut state = self.state.lock();
-        if state.ended.is_some() {
+        if state.ended.is_some() || state.halted {
             return Wish::Nothing;
         }
         if let Some(until) = state.pace.paused_until(now) {
@@ -312,14 +333,7 @@ impl Lane {
             waiting: state.stored.deliveries + state.queue.len() as u64,
             in_flight: state.in_flight.len() as u64,
             stored: state.stored.deliveries,
-            oldest_due: state
-                .queue
-                .iter()
-                .map(|item| item.due)
-                .take(1)
-                .chain(state.stored.earliest_due)
-                .chain(state.in_flight.iter().map(|flight| flight.due))
-                .min(),
+            oldest_due: state.oldest_due(),
         }
     }
 }
@@ -333,6 +347,14 @@ pub(crate) struct Counts {
 }
 
 impl State {
+    /// What waits for a blacklisted subscription is late for no fault of ours.
+    fn oldest_due(&self) -> Option<WallTime> {
+        let queued = self.queue.front().map(|item| item.due);
+        let flying = self.in_flight.iter().map(|flight| flight.due);
+        let all = queued.into_iter().chain(self.stored.earliest_due).chain(flying).min();
+        all.filter(|_| !self.halted)
+    }
+
     fn wish_to_read(&self, wall: WallTime) -> Wish {
         if self.reading || self.queue.len() >= READ_BACK_BELOW || self.stored.deliveries == 0 {
             return Wish::Nothing;

@@ -6,11 +6,13 @@
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
 //! - `conference` makes what conference endpoints get;
 //!   `deliverer` all else: it sends and writes outcomes down; `alarms` says when to look at a lane again.
-//! - `sweeper` and `retention` do what happens by the clock; `recovery` what a start has to find out.
+//! - `sweeper`, `reminding` and `retention` do what happens by the clock (`clock_steps`: when it is set);
+//!   `recovery` what a start has to find out.
 //! - `usage` counts what accounts use.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
 mod alarms;
+mod clock_steps;
 mod committer;
 mod conference;
 mod deliverer;
@@ -22,6 +24,7 @@ pub mod metrics;
 pub mod pace;
 mod publish;
 mod recovery;
+mod reminding;
 pub mod retention;
 mod shared;
 mod sweeper;
@@ -30,15 +33,16 @@ mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hookswitch_core::clock::WallTime;
+use hookswitch_core::clock::{MonoTime, WallTime};
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::ParsedFilter;
 use hookswitch_core::id::{EventSeq, FilterNo, SubscriptionNo};
 use hookswitch_core::matching::{Index, Subscriber};
-use hookswitch_core::subscription::{Subscription, SubscriptionChanges, Target};
+use hookswitch_core::reminder::Reminder;
+use hookswitch_core::subscription::{Status, Subscription, SubscriptionChanges, Target};
 use hookswitch_store::StoreError;
 use hookswitch_store::log::Acceptance;
 use parking_lot::{Mutex, RwLock};
@@ -88,6 +92,7 @@ impl Engine {
             index: RwLock::new(Index::default()),
             lanes: RwLock::new(HashMap::new()),
             expiries: sweeper::Expiries::default(),
+            reminders: reminding::Plan::default(),
             intake: intake::Intake::default(),
             window: Mutex::new(Window::starting_at(EventSeq(1))),
             accepted: Notify::new(),
@@ -96,6 +101,7 @@ impl Engine {
             draining: CancellationToken::new(),
             abandoned: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            at_work: AtomicUsize::new(0),
             usage: usage::Usage::default(),
             store_fails: AtomicBool::new(false),
             last_commit: AtomicI64::new(0),
@@ -109,6 +115,7 @@ impl Engine {
         tasks.spawn(deliverer::ring(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::expire(Arc::clone(&engine.shared)));
         tasks.spawn(sweeper::tend(Arc::clone(&engine.shared)));
+        tasks.spawn(reminding::run(Arc::clone(&engine.shared)));
         tasks.spawn(retention::run(Arc::clone(&engine.shared)));
         Ok(engine)
     }
@@ -135,6 +142,33 @@ impl Engine {
         }
         vitals.oldest_due_age = oldest.map_or(Duration::ZERO, |due| now.since(due));
         vitals
+    }
+
+    /// The next moment at which the engine has something to do by the clock. For whoever moves the clock.
+    pub fn next_moment(&self) -> Option<WallTime> {
+        let shared = &self.shared;
+        let handles = &shared.deps.handles;
+        let on_the_wall = |at: MonoTime| handles.now().plus(at.since(handles.monotonic()));
+        let alarm = shared.alarms.earliest().map(on_the_wall);
+        let commit = shared.intake.oldest_record().map(|since| on_the_wall(since.plus(committer::COMPANY)));
+        let moments = [shared.expiries.earliest(), shared.reminders.earliest(), alarm, commit];
+        moments.into_iter().flatten().min()
+    }
+
+    /// Whether nothing is under way that could go on without time passing, but for the outcomes that wait
+    /// for company.
+    pub fn is_idle(&self) -> bool {
+        let shared = &self.shared;
+        shared.at_work.load(Ordering::Relaxed) == 0
+            && shared.deps.metrics.in_flight.get() == 0
+            && !shared.intake.has_requests()
+    }
+
+    /// Those that get nothing for now.
+    pub fn blacklisted(&self) -> Vec<Arc<Subscription>> {
+        let lanes = self.shared.lanes.read();
+        let all = lanes.values().map(|lane| Arc::clone(&lane.live().subscription));
+        all.filter(|subscription| subscription.status == Status::Blacklisted).collect()
     }
 
     /// What accounts use, as it is counted.
@@ -179,17 +213,23 @@ impl SubscriptionChanges for Engine {
         let before = lane.live();
         self.shared.expiries.remove(before.subscription.expires_at, subscription.no);
         self.shared.expiries.add(subscription.expires_at, subscription.no);
-        if before.subscription.filters != subscription.filters {
+        let reminders = if before.subscription.filters == subscription.filters {
+            before.reminders.clone()
+        } else {
             let parsed = parsed_filters(&self.shared, &subscription);
             // The old ones go after the new ones came: no event slips through between them.
             let added = insert_filters(&self.shared, &subscription, &parsed);
             while self.shared.index.write().retire(subscription.no, added, FILTERS_AT_ONCE) {}
-        }
+            reminders_of(&parsed)
+        };
         let endpoint = match before.subscription.target == subscription.target {
             true => Arc::clone(&before.endpoint),
             false => open(&self.shared, &subscription),
         };
-        lane.replace(Live::new(subscription, endpoint));
+        lane.replace(Live::new(subscription, endpoint, reminders));
+        self.shared.reminders.put(&lane.live(), self.shared.deps.handles.now());
+        // It may have been blacklisted.
+        deliverer::pump(&self.shared, &lane);
     }
 
     fn removed(&self, subscription: SubscriptionNo, reason: EndReason) {
@@ -212,7 +252,8 @@ async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
 fn insert(shared: &Arc<Shared>, subscription: Arc<Subscription>) {
     let endpoint = open(shared, &subscription);
     let parsed = parsed_filters(shared, &subscription);
-    let live = Live::new(Arc::clone(&subscription), endpoint);
+    let live = Live::new(Arc::clone(&subscription), endpoint, reminders_of(&parsed));
+    shared.reminders.put(&live, shared.deps.handles.now());
     let lane =
         Arc::new(Lane::new(live, shared.deps.settings.in_flight_of_one, shared.deps.handles.monotonic()));
     shared.expiries.add(subscription.expires_at, subscription.no);
@@ -252,11 +293,16 @@ fn parsed_filters(shared: &Shared, subscription: &Subscription) -> Vec<(FilterNo
     parsed
 }
 
+fn reminders_of(parsed: &[(FilterNo, ParsedFilter)]) -> Vec<(FilterNo, Reminder)> {
+    parsed.iter().filter_map(|(no, filter)| Some((*no, filter.reminder()?))).collect()
+}
+
 pub(crate) fn remove(shared: &Arc<Shared>, no: SubscriptionNo, reason: EndReason) {
     while shared.index.write().retire(no, 0, FILTERS_AT_ONCE) {}
     shared.index.write().remove(no);
     let Some(lane) = shared.lane(no) else { return };
     shared.expiries.remove(lane.live().subscription.expires_at, no);
+    shared.reminders.remove(no);
     let now = shared.deps.handles.now();
     for item in lane.end(reason) {
         let after = item.delivery().ended(reason, now);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hookswitch_core::catalogue::Resolved;
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::event::Event;
-use hookswitch_core::id::SubscriptionNo;
+use hookswitch_core::id::{FilterNo, SubscriptionNo};
 use hookswitch_core::limits::FAN_OUT_AT_ACCEPT;
 use hookswitch_core::matching::Match;
 use hookswitch_store::StoreError;
@@ -75,6 +75,43 @@ pub(crate) async fn publish(
         }
     }
     Ok(answer.await.map_err(|_| closing())??)
+}
+
+/// Hands an event of our own making, for one subscription alone, to the committer. Its uuid names it for
+/// good: made twice, it is accepted once.
+pub(crate) fn to_one(
+    shared: &Shared,
+    event: Event,
+    lane: &Arc<Lane>,
+    filter: FilterNo,
+) -> Result<oneshot::Receiver<Result<Vec<Acceptance>, AcceptError>>, StoreError> {
+    let reserved = lane.reserve(event.accepted_at);
+    let (reply, answer) = oneshot::channel();
+    let request = Request {
+        bytes: event.body.len(),
+        rooms: vec![vec![Room { lane: Arc::clone(lane), reserved }]],
+        rest: Vec::new(),
+        events: vec![NewEvent {
+            event,
+            matched: vec![Matched { subscription: lane.no, filter, shape: 0 }],
+            more_to_dispatch: false,
+            parked: if reserved { Vec::new() } else { vec![0] },
+            uuid_is_publishers: true,
+            timestamp_is_publishers: false,
+        }],
+        reply,
+    };
+    match shared.intake.request(request) {
+        Ok(()) => Ok(answer),
+        Err((refused, request)) => {
+            let error = match refused {
+                Refused::Full => StoreError::Unavailable("too many requests wait".into()),
+                Refused::Closed => closing(),
+            };
+            request.release();
+            Err(error)
+        }
+    }
 }
 
 fn closing() -> StoreError {

@@ -12,7 +12,7 @@ use hookswitch_store::StoreError;
 use hookswitch_store::log::Retention;
 
 use crate::shared::Shared;
-use crate::sweeper::StepWatch;
+use crate::sweeper::Hold;
 
 const PERIOD: Duration = Duration::from_secs(60);
 /// Rows of ended subscriptions dropped in one step.
@@ -33,13 +33,13 @@ impl Default for Keep {
 }
 
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut watch = StepWatch::new(&shared.deps.handles);
+    let mut hold = Hold::new(&shared.deps.handles);
     loop {
         tokio::select! {
             () = shared.draining.cancelled() => return,
             () = shared.deps.handles.sleep(PERIOD) => {}
         }
-        if watch.look(&shared.deps.handles).is_some() {
+        if hold.look(&shared.deps.handles).is_some() {
             continue;
         }
         if let Err(error) = tidy(&shared).await {

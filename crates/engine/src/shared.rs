@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use hookswitch_core::catalogue::Catalogue;
@@ -111,6 +111,7 @@ pub(crate) struct Shared {
     pub(crate) index: RwLock<Index>,
     pub(crate) lanes: RwLock<HashMap<SubscriptionNo, Arc<Lane>>>,
     pub(crate) expiries: crate::sweeper::Expiries,
+    pub(crate) reminders: crate::reminding::Plan,
     pub(crate) intake: Intake,
     pub(crate) window: Mutex<Window>,
     /// Told when events were handed to lanes.
@@ -122,13 +123,29 @@ pub(crate) struct Shared {
     /// Attempts under way are abandoned.
     pub(crate) abandoned: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// Steps under way that nobody else would see: commits, reads, what happens by the clock.
+    pub(crate) at_work: AtomicUsize,
     pub(crate) usage: Usage,
     pub(crate) store_fails: AtomicBool,
     /// Wall milliseconds of the last commit that ended, for health.
     pub(crate) last_commit: AtomicI64,
 }
 
+/// Counts as work under way until it is dropped.
+pub(crate) struct AtWork<'a>(&'a AtomicUsize);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
+    pub(crate) fn at_work(&self) -> AtWork<'_> {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(&self.at_work)
+    }
+
     pub(crate) fn lane(&self, no: SubscriptionNo) -> Option<Arc<Lane>> {
         self.lanes.read().get(&no).cloned()
     }

@@ -15,6 +15,7 @@ use hookswitch_store::log::Park;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::clock_steps::ClockSteps;
 use crate::deliverer;
 use crate::intake::PendingPark;
 use crate::lane::Lane;
@@ -26,9 +27,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 const ROWLESS_AT_MOST: Duration = Duration::from_secs(5);
 /// Rows ended at once; each such step takes the writer only for a moment.
 const ENDED_AT_ONCE: usize = 200;
-const STEP_NOTICED: Duration = Duration::from_secs(30);
 const HOLD_AFTER_STEP: Duration = Duration::from_secs(5 * 60);
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The longest sleep, so that a step of the wall clock is noticed within this.
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// When which subscription expires.
 #[derive(Default)]
@@ -47,7 +48,7 @@ impl Expiries {
         self.by_time.lock().remove(&(at, no));
     }
 
-    fn earliest(&self) -> Option<WallTime> {
+    pub(crate) fn earliest(&self) -> Option<WallTime> {
         self.by_time.lock().first().map(|(at, _)| *at)
     }
 
@@ -64,42 +65,34 @@ impl Expiries {
     }
 }
 
-/// Notices steps of the wall clock against the monotonic one.
-pub(crate) struct StepWatch {
-    offset: i128,
-    hold_until: MonoTime,
+/// Holds expiry for a while after a step of the wall clock.
+pub(crate) struct Hold {
+    steps: ClockSteps,
+    until: MonoTime,
 }
 
-impl StepWatch {
+impl Hold {
     pub(crate) fn new(handles: &Handles) -> Self {
-        Self { offset: offset(handles), hold_until: MonoTime::default() }
+        Self { steps: ClockSteps::new(handles), until: MonoTime::default() }
     }
 
-    /// How long expiry must still be held.
+    /// Until when what goes by the wall clock must still be held.
     pub(crate) fn look(&mut self, handles: &Handles) -> Option<MonoTime> {
-        let offset = offset(handles);
-        let step = offset - self.offset;
-        if step.unsigned_abs() > STEP_NOTICED.as_millis() {
+        if let Some(step) = self.steps.look(handles) {
             let hold = HOLD_AFTER_STEP;
-            tracing::warn!(step_ms = %step, hold_s = hold.as_secs(), "the wall clock was stepped; expiry is held");
-            self.hold_until = handles.monotonic().plus(hold);
+            tracing::warn!(step_ms = %step, hold_s = hold.as_secs(), "the wall clock was stepped; expiry and retention are held");
+            self.until = handles.monotonic().plus(hold);
         }
-        self.offset = offset;
-        (handles.monotonic() < self.hold_until).then_some(self.hold_until)
+        (handles.monotonic() < self.until).then_some(self.until)
     }
-}
-
-/// Milliseconds between the two sides of the clock.
-fn offset(handles: &Handles) -> i128 {
-    i128::from(handles.now().0) - i128::from(handles.monotonic().0 / 1_000_000)
 }
 
 /// Ends subscriptions when their time has come.
 pub(crate) async fn expire(shared: Arc<Shared>) {
     let handles = shared.deps.handles.clone();
-    let mut watch = StepWatch::new(&handles);
+    let mut hold = Hold::new(&handles);
     loop {
-        let held = watch.look(&handles);
+        let held = hold.look(&handles);
         if held.is_none() {
             for no in shared.expiries.take_until(handles.now()) {
                 expire_one(&shared, no).await;
@@ -117,6 +110,7 @@ pub(crate) async fn expire(shared: Arc<Shared>) {
 }
 
 async fn expire_one(shared: &Arc<Shared>, no: SubscriptionNo) {
+    let _at_work = shared.at_work();
     match shared.deps.subscriptions.end_expired(no, shared.deps.handles.now()).await {
         Ok(true) => crate::remove(shared, no, EndReason::SubscriptionExpired),
         Ok(false) => {}

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hookswitch_core::lifetime::PutSemantics;
+use hookswitch_core::lifetime::{Lifetimes, PutSemantics};
 use hookswitch_core::limits;
 use hookswitch_transport::webhook::subnet::Subnet;
 
@@ -87,6 +87,11 @@ settings! {
         dev: bool = false;
         /// Lets development mode listen on an address that is not loopback.
         dev_remote: bool = false;
+        /// Development mode: a number that the demo account and the ids of subscriptions are drawn from, so that they
+        /// are the same on every machine. Whoever knows it knows all tokens of the demo account.
+        dev_seed: Option<u64> = None;
+        /// Development mode: a JSON file with `accounts` (with `extensions`) and `apps`, made or changed at every start.
+        dev_fixtures: Option<PathBuf> = None;
         /// What PUT of a subscription renews: `seed` (without a body, or with the present filters) or `always-renew`.
         put_semantics: PutSemantics = PutSemantics::Seed;
         /// Subnets of proxies before this server; whom they name in X-Forwarded-For is who calls.
@@ -100,6 +105,8 @@ settings! {
             rate_limits: RateLimits;
             /// Bounds on what requests may hold and accounts may keep.
             limits: Limits;
+            /// How long subscriptions live.
+            lifetimes: LifetimeSettings;
             /// What an account may use in a day.
             quotas: Quotas;
             /// Sending to subscribers.
@@ -223,6 +230,16 @@ settings! {
 }
 
 settings! {
+    /// How long subscriptions live (`[lifetimes]`). Whoever asks for more than the longest gets the longest.
+    LifetimeSettings in "lifetimes" {
+        /// Of a webhook subscription that asks for nothing.
+        webhook: Duration = Lifetimes::WEBHOOK.default;
+        /// Of any webhook subscription.
+        webhook_longest: Duration = Lifetimes::WEBHOOK.longest;
+    }
+}
+
+settings! {
     /// What an account may use in a day, from midnight to midnight UTC, unless it has quotas of its own
     /// (`[quotas]`). Publishing beyond is answered with 429.
     Quotas in "quotas" {
@@ -244,6 +261,9 @@ settings! {
         notification_within: Duration = limits::NOTIFICATION_WITHIN;
         /// The same for conference endpoints.
         conference_notification_within: Duration = limits::CONFERENCE_NOTIFICATION_WITHIN;
+        /// The webhook of a blacklisted subscription is asked for a handshake this often, and if it answers, gets
+        /// its notifications again; 0s: never.
+        reconcile_every: Duration = limits::RECONCILE_EVERY;
         /// The longest Retry-After that is obeyed.
         retry_after_obeyed: Duration = limits::RETRY_AFTER_OBEYED;
         /// Attempts in flight for an endpoint at first.
@@ -438,6 +458,17 @@ impl Settings {
                     format!("`{url}` has characters that --dev cannot hand to a shell"),
                 );
             }
+        }
+        for (key, given) in
+            [("dev_seed", self.dev_seed.is_some()), ("dev_fixtures", self.dev_fixtures.is_some())]
+        {
+            if given && !self.dev {
+                layers.reject(key, "is for development mode, which needs --dev".into());
+            }
+        }
+        let lifetimes = &self.lifetimes;
+        if lifetimes.webhook < Duration::from_secs(1) || lifetimes.webhook > lifetimes.webhook_longest {
+            layers.reject("lifetimes.webhook", "must be at least 1s and not exceed webhook_longest".into());
         }
         match (&self.tls_certificate, &self.tls_key) {
             (Some(_), None) => layers.reject("tls_key", "is needed beside tls_certificate".into()),

@@ -1,15 +1,25 @@
-//! Development mode's demo account, and the file that tells clients about it (interface.md, "--dev").
+//! Development mode: the demo account and the file that tells clients about it (interface.md, "--dev"), and
+//! what makes the server a test double: a clock that can be moved (`moving_clock`), faults on demand
+//! (`faults`, `faulty_transport`), fixtures from a file, ids from a seed. The controls over HTTP are in
+//! `hookswitch::dev`.
 //!
 //! Everything random is drawn once for a data folder and kept there, sealed, in the same step that makes
 //! the account; `dev.env` is written from that. So a crash at any moment leaves either nothing or all of
 //! it, and a file that is gone comes back with the same values.
 
 mod environment;
+pub mod faults;
+mod faulty_transport;
+mod fixtures;
 mod founding;
+mod moving_clock;
+mod seed;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use hookswitch_core::clock::{Entropy, Handles};
 use hookswitch_store::StoreError;
 use hookswitch_store::directory::Directory;
 
@@ -18,7 +28,12 @@ use crate::private_file;
 use crate::state::Front;
 
 pub use environment::Urls;
+pub use faulty_transport::FaultyTransport;
+pub use fixtures::FixtureError;
+pub(crate) use fixtures::apply as apply_fixtures;
 pub use founding::Demo;
+pub use moving_clock::{MoveError, MovingClock};
+pub use seed::SeededIds;
 
 const FILE: &str = "dev.env";
 const NOTE: &str = "demo";
@@ -63,8 +78,12 @@ async fn kept(directory: &dyn Directory) -> Result<Option<Demo>, DevError> {
 }
 
 async fn found(front: &Front) -> Result<Demo, DevError> {
-    let handles = front.handles.clone();
-    let (demo, mut foundation) = off_thread(move || Ok(founding::draw(&handles)?)).await?;
+    let (entropy, now) = match front.settings.dev_seed {
+        Some(seed) => (Arc::new(seed::SeededEntropy::new(seed)) as Arc<dyn Entropy>, seed::FOUNDED),
+        None => (Arc::clone(&front.handles.entropy), front.handles.now()),
+    };
+    let handles = Handles { clock: Arc::clone(&front.handles.clock), entropy };
+    let (demo, mut foundation) = off_thread(move || Ok(founding::draw(&handles, now)?)).await?;
     foundation.notes.push((NOTE.to_owned(), serde_json::to_string(&demo)?));
     front.directory.establish(foundation).await?;
     Ok(demo)

@@ -2,11 +2,12 @@
 //!
 //! In: dev mode's Host and Origin check, one spelling for paths (no trailing slash, no alias prefix),
 //! method override, `?access_token=` moved to a header so that no log shows it, bodies announced too
-//! large refused, rate limits where they are enforced. Out: the headers that clients of the REST trees
+//! large refused, rate limits where they are enforced, faults of development mode. Out: the headers that clients of the REST trees
 //! read (contract.md §10), and those of CORS.
 
 mod client_address;
 mod cors;
+mod faulty;
 mod rate_group;
 pub(crate) mod rates;
 mod request;
@@ -31,6 +32,7 @@ use rate_group::RateGroup;
 use rates::Left;
 
 pub use client_address::ClientAddress;
+pub(crate) use faulty::Unanswered;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("rcrequestid");
 const ROUTING_KEY: HeaderName = HeaderName::from_static("routingkey");
@@ -73,7 +75,7 @@ impl Service<Request<Body>> for FrontDoor {
                 (Err(error), _) => error.into_response(),
                 (Ok(()), Some(answer)) => answer,
                 (Ok(()), None) => match rates::admit(&front, group, &mut request, &left).await {
-                    Ok(()) => route(routes, request).await,
+                    Ok(()) => faulty::route(&front, routes, request).await,
                     Err(error) => error.into_response(),
                 },
             };

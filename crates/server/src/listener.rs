@@ -4,7 +4,6 @@
 
 mod stall;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::stall::Watched;
-use crate::headers::ClientAddress;
+use crate::headers::{ClientAddress, Unanswered};
 use crate::tls::ListenerTls;
 
 /// Connections open at once; further ones wait in the operating system's queue.
@@ -114,7 +113,7 @@ where
     let Guest { door: Door { router, head_bytes, head_within, handles }, from } = guest;
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, from, request).await) }
+        async move { answer(router, from, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -134,14 +133,20 @@ where
     }
 }
 
+/// Closes the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault of development mode: the call is not answered")]
+struct Dropped;
+
 async fn answer(
     router: Router,
     from: ClientAddress,
     mut request: http::Request<Incoming>,
-) -> http::Response<Body> {
+) -> Result<http::Response<Body>, Dropped> {
     request.extensions_mut().insert(from);
     match router.oneshot(request.map(Body::new)).await {
-        Ok(response) => response,
+        Ok(response) if response.extensions().get::<Unanswered>().is_some() => Err(Dropped),
+        Ok(response) => Ok(response),
         Err(never) => match never {},
     }
 }

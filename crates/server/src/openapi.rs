@@ -48,6 +48,7 @@ use crate::{conference, hookswitch, oauth, restapi, team_messaging, webinar};
         (name = "catalogue", description = "Which events there are"),
         (name = "provisioning", description = "Accounts, extensions, apps and tokens, for operators"),
         (name = "operations", description = "Health and figures"),
+        (name = "development", description = "Controls of development mode; elsewhere these paths do not exist"),
     )
 )]
 struct Base;

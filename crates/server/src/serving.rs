@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::http::HeaderValue;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
+use hookswitch_core::lifetime::Lifetimes;
 use hookswitch_core::subscription::SubscriptionChanges;
 use hookswitch_core::vault::Vault;
 use hookswitch_engine::metrics::Metrics;
@@ -28,19 +29,22 @@ use hookswitch_store::sqlite::segments::{LogOptions, SqliteLog, WriterMode};
 use hookswitch_store::sqlite::subscriptions::SqliteSubscriptions;
 use hookswitch_store::sqlite::team_messaging::SqliteTeamMessaging;
 use hookswitch_store::subscriptions::Subscriptions;
+use hookswitch_transport::Transport;
 use hookswitch_transport::webhook::guard::Allowed;
 use hookswitch_transport::webhook::tls::TlsSetupError;
 use hookswitch_transport::webhook::{self, Webhook};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app_secrets::KeptSecrets;
 use crate::config::{CommitOn, Settings};
+use crate::dev::{FaultyTransport, MovingClock, SeededIds};
 use crate::hookswitch::Turns;
 use crate::metering::Metering;
-use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing};
+use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing, reconcile};
 use crate::state::{App, Front};
 use crate::team_messaging::{EngineSink, Messaging, publish_waiting};
 use crate::tls::{ListenerTls, TlsError};
@@ -58,6 +62,10 @@ pub enum StartError {
     Setting { name: &'static str, why: String },
     #[error(transparent)]
     Dev(#[from] dev::DevError),
+    #[error("the clock of development mode cannot be set")]
+    Clock(#[from] dev::MoveError),
+    #[error(transparent)]
+    Fixtures(#[from] dev::FixtureError),
     #[error(transparent)]
     MasterKey(#[from] master_key::MasterKeyError),
 }
@@ -80,10 +88,16 @@ pub async fn start(
     listener: TcpListener,
 ) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
+    let clock = settings.dev.then(|| MovingClock::over(Arc::clone(&handles.clock)));
+    let handles = match &clock {
+        Some(clock) => Handles { clock: Arc::new(clock.clone()), ..handles },
+        None => handles,
+    };
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
     let tls = ListenerTls::of(&settings).await?;
     let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
-    let Opened { folder, vault, control, log } = open_files(Arc::clone(&settings), handles.clone()).await?;
+    let Opened { folder, vault, control, log } =
+        open_files(Arc::clone(&settings), handles.clone(), clock.clone()).await?;
     let directory =
         SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
     let directory = Arc::new(directory.map_err(in_folder)?);
@@ -102,9 +116,10 @@ pub async fn start(
         Arc::clone(&directory),
         settings.base_url(address),
     );
-    if settings.dev {
-        dev::prepare(&front).await?;
-    }
+    let demo = match settings.dev {
+        true => Some(dev::prepare(&front).await?),
+        false => None,
+    };
     let webhook = Arc::new(Webhook::new(webhook_settings(&settings)?, handles.clone())?);
     let catalogue = Arc::new(Catalogue::built_in());
     let secrets = Arc::new(KeptSecrets::new(Arc::clone(&directory), Arc::clone(&provisioning)));
@@ -114,7 +129,7 @@ pub async fn start(
     let engine = Engine::start(Deps {
         log: Arc::clone(&log),
         subscriptions: Arc::clone(&subscriptions),
-        transport: Arc::clone(&webhook) as _,
+        transport: transport(&front, Arc::clone(&webhook)),
         secrets: Arc::clone(&secrets) as _,
         catalogue: Arc::clone(&catalogue),
         handles: handles.clone(),
@@ -145,6 +160,11 @@ pub async fn start(
         },
         subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
         put_semantics: settings.put_semantics,
+        webhook_lifetimes: Lifetimes {
+            default: settings.lifetimes.webhook,
+            longest: settings.lifetimes.webhook_longest,
+        },
+        seeded_ids: settings.dev_seed.map(SeededIds::new),
     });
     let messaging = Messaging::new(
         Arc::new(chats),
@@ -170,6 +190,8 @@ pub async fn start(
         log: Arc::clone(&log),
         engine,
         registry,
+        clock,
+        advancing: Mutex::default(),
     });
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
@@ -180,7 +202,21 @@ pub async fn start(
     };
     connections.spawn(publish_waiting(app.messaging.clone(), Arc::new(sink), stopping.clone()));
     connections.spawn(Arc::clone(&app.metering).run(stopping.clone()));
+    connections.spawn(reconcile(
+        app.subscribing.clone(),
+        app.engine.clone(),
+        app.settings.delivery.reconcile_every,
+        handles.clone(),
+        stopping.clone(),
+    ));
     let router = openapi::router(Arc::clone(&app));
+    if let (Some(file), Some(demo)) = (&app.settings.dev_fixtures, &demo)
+        && let Err(error) = dev::apply_fixtures(&router, &demo.admin_token, file).await
+    {
+        stopping.cancel();
+        app.engine.stop().await;
+        return Err(error.into());
+    }
     let door = listener::Door {
         router,
         head_bytes: app.settings.limits.request_head.0,
@@ -232,11 +268,18 @@ struct Opened {
 }
 
 /// Takes the folder's lock and opens what is in it, off the async threads.
-async fn open_files(settings: Arc<Settings>, handles: Handles) -> Result<Opened, StartError> {
+async fn open_files(
+    settings: Arc<Settings>,
+    handles: Handles,
+    clock: Option<MovingClock>,
+) -> Result<Opened, StartError> {
     let data = settings.data.clone();
     let open = move || {
         let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
         let folder = Folder::open(&settings.data).map_err(in_folder)?;
+        if let Some(clock) = clock {
+            clock.resume(folder.path())?;
+        }
         let vault = Arc::new(master_key::open(&settings, &handles)?);
         let control = ControlDb::open(folder.path()).map_err(in_folder)?;
         let log = SqliteLog::open(&folder, handles, log_options(&settings)).map_err(in_folder)?;
@@ -244,6 +287,15 @@ async fn open_files(settings: Arc<Settings>, handles: Handles) -> Result<Opened,
     };
     let opened = tokio::task::spawn_blocking(open).await;
     opened.map_err(|error| StartError::Store { folder: data, source: StoreError::Failed(Box::new(error)) })?
+}
+
+/// The real one; in development mode with faults before it.
+fn transport(front: &Front, webhook: Arc<Webhook>) -> Arc<dyn Transport> {
+    if !front.settings.dev {
+        return webhook;
+    }
+    let (faults, handles) = (Arc::clone(&front.faults), front.handles.clone());
+    Arc::new(FaultyTransport { inner: webhook, faults, handles })
 }
 
 fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {

@@ -22,10 +22,12 @@ use hookswitch_store::subscriptions::Subscriptions;
 use hookswitch_transport::webhook::subnet::Subnet;
 use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::app_secrets::KeptSecrets;
 use crate::config::Settings;
+use crate::dev::MovingClock;
+use crate::dev::faults::Faults;
 use crate::headers::rates::Rates;
 use crate::hookswitch::Turns;
 use crate::metering::Metering;
@@ -56,6 +58,10 @@ pub struct App {
     pub log: Arc<dyn EventLog>,
     pub catalogue: Arc<Catalogue>,
     pub engine: Engine,
+    /// The one that is in `handles`, in development mode.
+    pub(crate) clock: Option<MovingClock>,
+    /// Who moves it does so alone.
+    pub(crate) advancing: Mutex<()>,
     /// What the figures of `/metrics` are gathered in.
     pub registry: Registry,
 }
@@ -103,6 +109,8 @@ pub struct FrontParts {
     pub(crate) rates: Rates,
     /// The operator's own identity provider.
     pub(crate) identity: Option<IdentityProvider>,
+    /// Asked for in development mode; none elsewhere.
+    pub(crate) faults: Arc<Faults>,
     /// Whose X-Forwarded-For is believed.
     pub(crate) proxies: Vec<Subnet>,
     known_accounts: RwLock<KnownAccounts>,
@@ -121,6 +129,7 @@ impl Front {
             browsers: Browsers::new(&handles),
             rates: Rates::default(),
             identity: IdentityProvider::of(&settings.identity),
+            faults: Arc::default(),
             // Checked when the settings were read.
             proxies: settings.trusted_proxies.iter().filter_map(|subnet| subnet.parse().ok()).collect(),
             settings,

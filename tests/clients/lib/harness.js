@@ -34,6 +34,13 @@ async function publish(event, body) {
   return json.events[0].uuid;
 }
 
+/** Development mode's clock goes on by so many seconds; what came due was set off when this returns. */
+async function advance(seconds) {
+  const body = { advance: seconds };
+  const { status, json } = await call(process.env.HOOKSWITCH_ADMIN_TOKEN, 'POST', '/hookswitch/v1/dev/clock', body);
+  assert.strictEqual(status, 200, `clock: ${JSON.stringify(json)}`);
+}
+
 /** The deliveries of a subscription, as the server's history has them. */
 async function deliveriesOf(subscriptionId) {
   const token = process.env.HOOKSWITCH_ADMIN_TOKEN;
@@ -179,5 +186,5 @@ async function story(steps) {
 }
 
 module.exports = {
-  BASE, uniq, extensionPath, call, publish, deliveriesOf, matched, login, receiver, until, checkEnvelope, checkSubscription, story,
+  BASE, uniq, extensionPath, call, publish, advance, deliveriesOf, matched, login, receiver, until, checkEnvelope, checkSubscription, story,
 };

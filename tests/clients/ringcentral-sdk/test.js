@@ -8,6 +8,7 @@ const SUBSCRIPTION = '/restapi/v1.0/subscription';
 const WEBINAR = '/webinar/notifications/v1/subscriptions';
 const SESSIONS = '/webinar/configuration/v1/company/sessions';
 const PRESENCE = '/restapi/v1.0/account/~/extension/~/presence';
+const REMINDER = '/restapi/v1.0/subscription/~?threshold=120&interval=35';
 const MESSAGES = '/restapi/v1.0/account/~/extension/~/message-store';
 
 const sdkWith = (more = {}) => new SDK({
@@ -37,7 +38,8 @@ async function notSent(subscriptionId, uuid) {
   assert.ok(!(await H.matched(uuid, subscriptionId)), `event ${uuid} has a delivery`);
 }
 
-let receiver, webinar, subscription, path;
+let receiver, webinar, subscription, path, reminded;
+const reminders = () => receiver.events.filter((e) => e.json.event === REMINDER);
 const address = () => receiver.url('/hook?auth_token=MySecureToken');
 const verificationToken = `vt${H.uniq()}`;
 
@@ -145,6 +147,37 @@ H.story({
     const delivery = await receiver.event((e) => e.body.n === body.n);
     H.checkEnvelope(delivery.json, { event: H.extensionPath('/message-store'), body, subscriptionId: subscription.id });
     await notSent(subscription.id, dropped);
+  },
+
+  'is reminded before the end, each time once': async () => {
+    const url = receiver.url('/reminded');
+    reminded = await json(platform.post(SUBSCRIPTION, { eventFilters: [PRESENCE, REMINDER], deliveryMode: webhook(url), expiresIn: 600 }));
+    assert.strictEqual(reminded.eventFilters[1], REMINDER, 'as it was written');
+    await H.advance(470);
+    assert.strictEqual(reminders().length, 0);
+    await H.advance(11);
+    const { json: first } = await receiver.event((e) => e.event === REMINDER);
+    H.checkEnvelope(first, { event: '/restapi/v1.0/subscription/~', body: { expiresIn: first.body.expiresIn }, subscriptionId: reminded.id });
+    assert.ok(first.body.expiresIn <= 119 && first.body.expiresIn > 109, `expiresIn ${first.body.expiresIn}`);
+    await H.advance(35);
+    await H.until(() => reminders().length === 2, () => `${reminders().length} reminders`);
+    assert.notStrictEqual(reminders()[0].json.uuid, reminders()[1].json.uuid);
+  },
+
+  'PUT without a body answers a reminder, and they stop': async () => {
+    const path = `${SUBSCRIPTION}/${reminded.id}`;
+    const renewed = await json(platform.put(path));
+    assert.ok(Date.parse(renewed.expirationTime) > Date.parse(reminded.expirationTime));
+    assert.ok(renewed.expiresIn >= 595, `expiresIn ${renewed.expiresIn}`);
+    await H.advance(200);
+    const body = { presenceStatus: 'Available', n: H.uniq() };
+    await H.publish(H.extensionPath('/presence'), body);
+    await receiver.event((e, { url }) => url === '/reminded' && e.body.n === body.n);
+    assert.strictEqual(reminders().length, 2, 'past the end that there would have been');
+    await H.advance(290);
+    await H.until(() => reminders().length === 3, () => 'no reminder of the new end');
+    await H.advance(600);
+    await refused(platform.get(path), 404);
   },
 
   'DELETE ends a subscription at both doors': async () => {

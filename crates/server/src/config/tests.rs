@@ -76,6 +76,22 @@ fn development_mode_stays_on_loopback_unless_it_is_told_otherwise() {
 }
 
 #[test]
+fn a_seed_and_fixtures_are_for_development_mode_alone() {
+    for (key, value) in [("dev_seed", "42"), ("dev_fixtures", "cast.json")] {
+        let layers = || Layers::default().with_flag(key, value);
+        assert!(mistakes(layers()).join("\n").contains("needs --dev"), "{key}");
+        assert!(Settings::load(layers().with_flag("dev", "true")).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn a_default_lifetime_is_within_the_longest() {
+    let all = mistakes(file("[lifetimes]\nwebhook = \"2d\"\nwebhook_longest = \"1d\"")).join("\n");
+    assert!(all.contains("lifetimes.webhook"), "{all}");
+    assert!(Settings::load(file("[lifetimes]\nwebhook = \"1d\"\nwebhook_longest = \"1d\"")).is_ok());
+}
+
+#[test]
 fn the_base_url_is_the_public_one_or_that_of_the_listener() {
     let bound: SocketAddr = "127.0.0.1:4711".parse().unwrap();
     let settings = Settings::default();

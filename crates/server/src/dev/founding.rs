@@ -49,8 +49,7 @@ pub struct Demo {
     pub conference_token: String,
 }
 
-pub(super) fn draw(handles: &Handles) -> Result<(Demo, Foundation), SigningError> {
-    let now = handles.now();
+pub(super) fn draw(handles: &Handles, now: WallTime) -> Result<(Demo, Foundation), SigningError> {
     let account = AccountId(between(handles, 100_000_000, 1_000_000_000));
     let first = between(handles, 200_000_000, 2_000_000_000);
     let extension = ExtensionId(first);

@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod company;
+mod dev;
 pub mod event_types;
 pub mod history;
 pub mod operations;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(provisioning::routes())
         .routes(routes!(usage::list))
         .routes(routes!(audit::list))
+        .merge(dev::routes())
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))

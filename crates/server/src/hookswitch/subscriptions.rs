@@ -75,7 +75,7 @@ pub async fn list(
     Ok(Json(OwnedSubscriptions { records, cursor: page.next.map(|next| next.0.to_string()) }))
 }
 
-fn owned(subscription: &Subscription, app: &App, now: WallTime) -> OwnedSubscription {
+pub(super) fn owned(subscription: &Subscription, app: &App, now: WallTime) -> OwnedSubscription {
     OwnedSubscription {
         subscription: SubscriptionInfo::of(subscription, &app.front.base_url, now),
         account_id: subscription.account.to_string(),

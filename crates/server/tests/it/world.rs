@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookswitch_core::clock::WallTime;
+use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_server::config::{CommitOn, Settings};
 use hookswitch_server::serving::{self, Server};
 use hookswitch_testkit::running::read_dev_env;
@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) client: HttpClient,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) user_token: String,
+    handles: Handles,
+    settings: Settings,
     /// Kept to the end: the server's files are in it.
     _folder: TempFolder,
 }
@@ -40,13 +42,30 @@ impl World {
         // On the caller's thread, so that whatever a moved clock sets off has happened when polls end.
         settings.store.commit_on = CommitOn::Caller;
         change(&mut settings);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
-        let server = serving::start(settings, handles, listener).await.expect("the server starts");
+        let server = Self::serve(&settings, &handles).await;
         let env = read_dev_env(&folder.path().join("dev.env"));
         let client = HttpClient::to(server.address());
-        let mut world = Self { server, clock, client, env, user_token: String::new(), _folder: folder };
+        let user_token = String::new();
+        let mut world = Self { server, clock, client, env, user_token, handles, settings, _folder: folder };
         world.user_token = world.log_in().await;
         world
+    }
+
+    async fn serve(settings: &Settings, handles: &Handles) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+        serving::start(settings.clone(), handles.clone(), listener).await.expect("the server starts")
+    }
+
+    /// Stops the server, lets time pass without one, and starts it again on the same folder.
+    pub(crate) async fn restart_after(self, down: Duration) -> Self {
+        let Self { server, clock, client, env, user_token, handles, settings, _folder } = self;
+        // Connections that are kept open would hold the stop.
+        drop(client);
+        server.stop().await;
+        clock.advance(down);
+        let server = Self::serve(&settings, &handles).await;
+        let client = HttpClient::to(server.address());
+        Self { server, clock, client, env, user_token, handles, settings, _folder }
     }
 
     pub(crate) async fn log_in(&self) -> String {

@@ -14,9 +14,10 @@ use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::filter::{ParsedFilter, same_filters};
 use hookswitch_core::id::SubscriptionId;
-use hookswitch_core::lifetime::{PutEffect, PutFilters, PutSemantics, effect_of_put};
+use hookswitch_core::lifetime::{Lifetimes, PutEffect, PutFilters, PutSemantics, effect_of_put};
 use hookswitch_core::subscription::{Door, Owner, Subscription, SubscriptionChanges, Target};
 use hookswitch_store::directory::{AccountStatus, Directory, ExtensionStatus};
+use hookswitch_store::log::Scope;
 use hookswitch_store::subscriptions::{Change, Creation, Known, NewSubscription, Subscriptions};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -24,6 +25,7 @@ use super::filters::{self, Grant};
 use super::handshake::Handshakes;
 use super::refusal::Refusal;
 use super::request::{Bounds, CreateRequest, Delivery, UpdateRequest};
+use crate::dev::SeededIds;
 use crate::principal::User;
 
 /// The app scope that webhook subscriptions need.
@@ -34,6 +36,9 @@ const LOCKS: usize = 64;
 const FILTERS_INLINE: usize = 100;
 /// The same for the text of a request.
 const BYTES_INLINE: usize = 64 * 1024;
+
+/// Whether its lifetime starts anew.
+type Renewed = bool;
 
 #[derive(Clone)]
 pub struct Subscribing {
@@ -53,6 +58,17 @@ pub struct Parts {
     pub bounds: Bounds,
     pub subscriptions_per_user_and_app: usize,
     pub put_semantics: PutSemantics,
+    pub webhook_lifetimes: Lifetimes,
+    /// Where ids are to be the same on every machine; random otherwise.
+    pub seeded_ids: Option<SeededIds>,
+}
+
+impl Parts {
+    fn lifetimes(&self, target: &Target) -> Lifetimes {
+        match target {
+            Target::Webhook { .. } => self.webhook_lifetimes,
+        }
+    }
 }
 
 struct Shared {
@@ -87,7 +103,7 @@ impl Subscribing {
         let Delivery::Webhook { address, verification_token } = delivery;
         let checked = parts.handshakes.check(&address, user.account)?;
         let target = Target::Webhook { address, verification_token, signing_secret: None };
-        let lifetime = target.lifetimes().grant(expires_in);
+        let lifetime = parts.lifetimes(&target).grant(expires_in);
         let grant = self.grant(user, door, event_filters).await?;
         filters::check_reminders(&grant.granted, lifetime)?;
         let limit = parts.subscriptions_per_user_and_app;
@@ -97,7 +113,7 @@ impl Subscribing {
         let Target::Webhook { verification_token, .. } = &target;
         parts.handshakes.make(user.account, &checked, verification_token.as_deref()).await?;
         let new = NewSubscription {
-            id: SubscriptionId(parts.handles.uuid_v7()),
+            id: self.new_id().await?,
             door,
             owner: owner(user),
             created_at: parts.handles.now(),
@@ -133,7 +149,11 @@ impl Subscribing {
         let request =
             off_thread(body.len() > BYTES_INLINE, move || UpdateRequest::read(&body, bounds)).await??;
         let user = user.clone();
-        self.carry_through(move |this| async move { this.change(&user, door, id, request).await }).await
+        self.carry_through(move |this| async move {
+            let (changed, renewed) = this.change(&user, door, id, request).await?;
+            if renewed { this.recover(changed).await } else { Ok(changed) }
+        })
+        .await
     }
 
     /// What it was asked for when it was made, anew.
@@ -142,7 +162,11 @@ impl Subscribing {
         let id = parse_id(id)?;
         let user = user.clone();
         let request = UpdateRequest::default();
-        self.carry_through(move |this| async move { this.change(&user, door, id, request).await }).await
+        self.carry_through(move |this| async move {
+            let (changed, _) = this.change(&user, door, id, request).await?;
+            this.recover(changed).await
+        })
+        .await
     }
 
     pub async fn delete(&self, user: &User, door: Door, id: &str) -> Result<(), Refusal> {
@@ -173,6 +197,17 @@ impl Subscribing {
             Ok(ended)
         })
         .await
+    }
+
+    async fn new_id(&self) -> Result<SubscriptionId, Refusal> {
+        let parts = self.parts();
+        let Some(ids) = &parts.seeded_ids else { return Ok(SubscriptionId(parts.handles.uuid_v7())) };
+        loop {
+            let id = ids.next();
+            if parts.store.known(Scope::Operator, id).await?.is_none() {
+                return Ok(id);
+            }
+        }
     }
 
     pub(super) async fn store_new(
@@ -225,11 +260,11 @@ impl Subscribing {
         door: Door,
         id: SubscriptionId,
         request: UpdateRequest,
-    ) -> Result<Arc<Subscription>, Refusal> {
+    ) -> Result<(Arc<Subscription>, Renewed), Refusal> {
         let parts = self.parts();
         let _in_order = self.in_order(id).await;
         let present = self.present(owner(user), door, id).await?;
-        let asked = request.expires_in.map(|asked| present.target.lifetimes().grant(Some(asked)));
+        let asked = request.expires_in.map(|asked| parts.lifetimes(&present.target).grant(Some(asked)));
         let grant = match request.event_filters {
             Some(texts) => Some(self.grant(user, door, texts).await?),
             None => None,
@@ -255,7 +290,7 @@ impl Subscribing {
         let changed = parts.store.change(owner(user), door, id, change, parts.handles.now()).await?;
         let changed = Arc::new(changed.ok_or_else(|| missing(id))?);
         self.tell(&changed, |changes, subscription| changes.replaced(subscription)).await?;
-        Ok(changed)
+        Ok((changed, effect.renewed_for.is_some()))
     }
 
     async fn present(&self, owner: Owner, door: Door, id: SubscriptionId) -> Result<Subscription, Refusal> {
@@ -347,7 +382,7 @@ fn parse_id(text: &str) -> Result<SubscriptionId, Refusal> {
     parsed.map_err(|_| Refusal::NoSuchSubscription { id: text.to_owned() })
 }
 
-fn missing(id: SubscriptionId) -> Refusal {
+pub(super) fn missing(id: SubscriptionId) -> Refusal {
     Refusal::NoSuchSubscription { id: id.to_string() }
 }
 

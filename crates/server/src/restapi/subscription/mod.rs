@@ -2,11 +2,13 @@
 //!
 //! The handlers here name the paths; `webinar` is a second door to the same. `answers` turns a call into
 //! its answer, `request` and `info` are the wire forms, `life_cycle` does it, `filters` judges the event
-//! filters, `handshake` bounds the handshakes, `refusal` has every way to be refused.
-//! `endpoints` is the same life cycle for conference endpoints, which operators make. What a PUT means is
-//! `core::lifetime`'s to say, what the handshake checks `transport::webhook`'s.
+//! filters, `handshake` bounds the handshakes, `blacklisting` stops deliveries and asks again,
+//! `refusal` has every way to be refused. `endpoints` is the same life cycle for conference endpoints, which
+//! operators make. What a PUT means is `core::lifetime`'s to say, what the handshake checks
+//! `transport::webhook`'s.
 
 pub(crate) mod answers;
+mod blacklisting;
 mod endpoints;
 mod filters;
 mod handshake;
@@ -24,6 +26,7 @@ use hookswitch_core::subscription::Door;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use self::blacklisting::reconcile;
 pub(crate) use self::endpoints::{EndpointUpdate, NewEndpoint};
 pub use self::handshake::Handshakes;
 pub use self::info::{SubscriptionInfo, SubscriptionList};

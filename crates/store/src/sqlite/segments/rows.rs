@@ -51,6 +51,7 @@ fn reason_column(reason: EndReason) -> i64 {
         EndReason::SubscriptionDeleted => 3,
         EndReason::SubscriptionExpired => 4,
         EndReason::OwnerDisabled => 5,
+        EndReason::SubscriptionRenewed => 6,
     }
 }
 
@@ -61,6 +62,7 @@ fn reason_of(column: Option<i64>) -> Result<EndReason, Fault> {
         Some(3) => EndReason::SubscriptionDeleted,
         Some(4) => EndReason::SubscriptionExpired,
         Some(5) => EndReason::OwnerDisabled,
+        Some(6) => EndReason::SubscriptionRenewed,
         _ => return Err(Fault::Damaged("a delivery has ended for an unknown reason")),
     })
 }
@@ -332,6 +334,7 @@ mod tests {
             EndReason::SubscriptionDeleted,
             EndReason::SubscriptionExpired,
             EndReason::OwnerDisabled,
+            EndReason::SubscriptionRenewed,
         ];
         let ended = reasons.iter().flat_map(|&reason| {
             [DeliveryState::Exhausted { at, reason }, DeliveryState::Cancelled { at, reason }]

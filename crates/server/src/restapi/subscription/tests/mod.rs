@@ -18,7 +18,7 @@ use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
 use hookswitch_core::delivery::EndReason;
 use hookswitch_core::id::{AccountId, AppNo, ExtensionId, SubscriptionNo};
-use hookswitch_core::lifetime::PutSemantics;
+use hookswitch_core::lifetime::{Lifetimes, PutSemantics};
 use hookswitch_core::subscription::{Subscription, SubscriptionChanges};
 use hookswitch_core::vault::{KEY_BYTES, Vault};
 use hookswitch_store::directory::{
@@ -178,6 +178,8 @@ impl World {
             },
             subscriptions_per_user_and_app: LIMIT,
             put_semantics,
+            webhook_lifetimes: Lifetimes::WEBHOOK,
+            seeded_ids: None,
         });
         let front = Front::new(Arc::new(settings), handles, directory, BASE.into());
         let paths = OpenApiRouter::new().merge(super::routes()).merge(webinar::routes());
