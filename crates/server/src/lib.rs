@@ -9,6 +9,7 @@ pub mod body;
 pub mod clock;
 pub mod config;
 pub mod dev;
+pub mod event_documents;
 pub mod headers;
 pub mod hookswitch;
 pub mod init;

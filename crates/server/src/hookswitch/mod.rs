@@ -8,11 +8,14 @@ pub mod provisioning;
 mod publication;
 pub mod publish;
 pub mod subscriptions;
+pub mod trigger;
 pub mod usage;
+mod violations;
 
 use std::sync::Arc;
 
 pub use self::provisioning::Turns;
+pub use self::violations::Violations;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,6 +29,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history::delivery))
         .routes(routes!(subscriptions::list))
         .routes(routes!(event_types::list))
+        .routes(routes!(event_types::asyncapi))
+        .routes(routes!(trigger::trigger))
         .merge(provisioning::routes())
         .routes(routes!(usage::list))
         .routes(routes!(audit::list))

@@ -1,16 +1,19 @@
 //! Reading a publish request: one object, an array, NDJSON or CloudEvents, into checked publications.
 //!
 //! Every bad entry is named with its index, the field and the reason; one bad entry refuses the request.
+//! A body is checked against the schema of its event type: where that is strict a body that breaks it is a
+//! bad entry, elsewhere it is taken and the violation told (D14).
 //! The body of an event is kept raw: parsed once to be minified, never copied afterwards (D22).
 
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
-use hookswitch_core::catalogue::Catalogue;
+use hookswitch_core::catalogue::{Catalogue, EntryNo, OnViolation};
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
+use hookswitch_core::schema::Schema;
 use hookswitch_engine::Publication;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,6 +36,19 @@ pub(super) enum Unreadable {
     Malformed(String),
     TooManyEntries(usize),
     Bad(Vec<BadEntry>),
+}
+
+/// What a publish request says.
+pub(super) struct Request {
+    pub(super) publications: Vec<Publication>,
+    /// For each publication, how its body breaks a schema that is not strict.
+    pub(super) violations: Vec<Option<String>>,
+}
+
+/// One checked entry.
+struct Read {
+    publication: Publication,
+    violation: Option<String>,
 }
 
 /// An entry as it is written, before anything is checked. `accountId` and `companyId` may be strings or
@@ -86,7 +102,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn read(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+    pub(super) fn read(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Request, Unreadable> {
         let content_type =
             headers.get(header::CONTENT_TYPE).map_or(Ok("application/json"), |value| value.to_str());
         let content_type = content_type.map_err(|_| Unreadable::MediaType("not text".into()))?;
@@ -101,7 +117,7 @@ impl Reader<'_> {
         }
     }
 
-    fn json(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+    fn json(&self, bytes: &[u8]) -> Result<Request, Unreadable> {
         if first_byte(bytes) == Some(b'[') {
             let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(malformed)?;
             return self.entries(raw.into_iter().map(|raw| raw.get().as_bytes()));
@@ -118,13 +134,13 @@ impl Reader<'_> {
         })
     }
 
-    fn lines(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+    fn lines(&self, bytes: &[u8]) -> Result<Request, Unreadable> {
         let lines =
             bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
         self.entries(lines)
     }
 
-    fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Vec<Publication>, Unreadable> {
+    fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Request, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
             let entry: Entry<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
             self.check(index, &entry)
@@ -132,13 +148,13 @@ impl Reader<'_> {
         self.collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
-    fn batch(&self, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+    fn batch(&self, bytes: &[u8]) -> Result<Request, Unreadable> {
         let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(malformed)?;
         let raw: Vec<&[u8]> = raw.into_iter().map(|raw| raw.get().as_bytes()).collect();
         self.structured(&raw)
     }
 
-    fn structured(&self, raw: &[&[u8]]) -> Result<Vec<Publication>, Unreadable> {
+    fn structured(&self, raw: &[&[u8]]) -> Result<Request, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
             let event: CloudEvent<'_> =
                 serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
@@ -147,7 +163,7 @@ impl Reader<'_> {
         self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
-    fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<Publication>, Unreadable> {
+    fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Request, Unreadable> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
         let needed = |name: &'static str| text(name).ok_or_else(|| bad(0, name, "is missing"));
         let read = || {
@@ -168,7 +184,7 @@ impl Reader<'_> {
         self.collect(std::iter::once(read()))
     }
 
-    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Publication, BadEntry> {
+    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Read, BadEntry> {
         if event.specversion != "1.0" {
             return Err(bad(index, "specversion", "must be 1.0"));
         }
@@ -186,7 +202,7 @@ impl Reader<'_> {
         self.check(index, &entry)
     }
 
-    fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Publication, BadEntry> {
+    fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Read, BadEntry> {
         let name = entry.event.as_deref().ok_or_else(|| bad(index, "event", "is missing"))?;
         let resolved =
             self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
@@ -196,6 +212,8 @@ impl Reader<'_> {
             too_large: matches!(error, BodyError::TooLarge { .. }),
             ..bad(index, "body", error.to_string())
         })?;
+        let member = if entry.body.is_some() { "body" } else { "payload" };
+        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, member, why))?;
         let parse_uuid = |text: &str| Uuid::parse_str(text).map_err(|_| bad(index, "uuid", "is not a uuid"));
         let parse_time = |text: &str| {
             WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"))
@@ -211,29 +229,42 @@ impl Reader<'_> {
             body,
             recipients: recipients(index, entry)?,
         };
-        Ok(Publication {
+        let publication = Publication {
             event,
             resolved,
             uuid_is_publishers: uuid.is_some(),
             timestamp_is_publishers: timestamp.is_some(),
-        })
+        };
+        Ok(Read { publication, violation })
     }
 
-    fn collect(
-        &self,
-        read: impl Iterator<Item = Result<Publication, BadEntry>>,
-    ) -> Result<Vec<Publication>, Unreadable> {
-        let (mut good, mut wrong) = (Vec::with_capacity(read.size_hint().0), Vec::new());
+    /// How a body breaks the schema of its event type; an error where the schema is strict.
+    fn violation(&self, entry: EntryNo, body: &[u8]) -> Result<Option<String>, String> {
+        let entry = self.catalogue.entry(entry);
+        match (violation_of(&entry.schema, body), entry.on_violation) {
+            (Some(violation), OnViolation::Reject) => Err(violation),
+            (violation, _) => Ok(violation),
+        }
+    }
+
+    fn collect(&self, read: impl Iterator<Item = Result<Read, BadEntry>>) -> Result<Request, Unreadable> {
+        let count = read.size_hint().0;
+        let mut good =
+            Request { publications: Vec::with_capacity(count), violations: Vec::with_capacity(count) };
+        let mut wrong = Vec::new();
         for (count, one) in read.enumerate() {
             if count >= self.entries_limit {
                 return Err(Unreadable::TooManyEntries(self.entries_limit));
             }
             match one {
-                Ok(publication) => good.push(publication),
+                Ok(read) => {
+                    good.publications.push(read.publication);
+                    good.violations.push(read.violation);
+                }
                 Err(bad) => wrong.push(bad),
             }
         }
-        if wrong.is_empty() && !good.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
+        if wrong.is_empty() && !good.publications.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
     }
 
     fn account(
@@ -258,6 +289,12 @@ impl Reader<'_> {
                 .ok_or_else(|| bad(index, "accountId", "is missing, and the event's path names no account")),
         }
     }
+}
+
+/// How a body breaks a schema, in words; a body is JSON, which was checked before.
+pub(super) fn violation_of(schema: &Schema, body: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    schema.check(&value).err().map(|violation| violation.to_string())
 }
 
 fn recipients(index: usize, entry: &Entry<'_>) -> Result<Option<Vec<ExtensionId>>, BadEntry> {

@@ -1,4 +1,5 @@
-//! `POST /hookswitch/v1/events`: durable before 202, all of a request or nothing of it.
+//! `POST /hookswitch/v1/events`: durable before 202, all of a request or nothing of it. `accept` is also
+//! how a triggered sample gets in.
 
 use std::sync::Arc;
 
@@ -6,12 +7,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use hookswitch_engine::{Publication, PublishError};
+use hookswitch_core::id::AccountId;
+use hookswitch_engine::PublishError;
 use hookswitch_store::log::Acceptance;
 use serde::Serialize;
 use serde_json::json;
 
-use super::publication::{BadEntry, Reader, Unreadable};
+use super::publication::{BadEntry, Reader, Request, Unreadable};
 use crate::body::Payload;
 use crate::config::Limits;
 use crate::metering::Exceeded;
@@ -26,6 +28,9 @@ pub struct PublishedEvent {
     pub uuid: uuid::Uuid,
     /// True if the same uuid with the same content was accepted before; nothing is stored then.
     pub duplicate: bool,
+    /// How the body breaks the schema of its event type. It is delivered nevertheless.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violation: Option<String>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -56,11 +61,18 @@ pub async fn publish(
     headers: HeaderMap,
     Payload(bytes): Payload,
 ) -> Result<Response, ApiError> {
-    let bound = match principal {
-        Principal::Admin => None,
-        Principal::Publish { account } => account,
-        Principal::User(_) | Principal::App(_) => return Err(ApiError::permission("Publish")),
-    };
+    let published = accept(&app, &principal, &headers, &bytes).await?;
+    Ok((StatusCode::ACCEPTED, Json(published)).into_response())
+}
+
+/// Takes a publish request of whoever may publish. What it returns is durable.
+pub(super) async fn accept(
+    app: &App,
+    principal: &Principal,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Published, ApiError> {
+    let bound = bound_to(principal)?;
     let limits = &app.settings.limits;
     let reader = Reader {
         body_limit: limits.event_body.0,
@@ -69,7 +81,8 @@ pub async fn publish(
         handles: &app.handles,
         now: app.handles.now(),
     };
-    let mut publications = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
+    let Request { mut publications, violations } =
+        reader.read(headers, bytes).map_err(|error| unreadable(error, limits))?;
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
         if bound.is_some_and(|bound| bound != account) {
@@ -85,16 +98,33 @@ pub async fn publish(
         .iter()
         .map(|publication| (publication.event.account, publication.event.body.len() as u64));
     let admission = app.metering.admit(asked).map_err(over_quota)?;
-    let uuids: Vec<_> = publications.iter().map(|publication: &Publication| publication.event.uuid).collect();
+    let uuids: Vec<_> = publications.iter().map(|publication| publication.event.uuid).collect();
+    let entries: Vec<_> = publications.iter().map(|publication| publication.resolved.entry).collect();
     let published = app.engine.publish(publications).await;
     let stored =
         |index: usize| matches!(&published, Ok(all) if matches!(all.get(index), Some(Acceptance::Stored(_))));
     app.metering.settle(&admission, stored);
     let acceptances = published.map_err(|error| refused(&error, &uuids))?;
-    let outcome =
-        |(uuid, acceptance)| PublishedEvent { uuid, duplicate: acceptance == Acceptance::Duplicate };
-    let events = uuids.into_iter().zip(acceptances).map(outcome).collect();
-    Ok((StatusCode::ACCEPTED, Json(Published { events })).into_response())
+    let mut events = Vec::with_capacity(uuids.len());
+    for (((uuid, entry), acceptance), violation) in
+        uuids.into_iter().zip(entries).zip(acceptances).zip(violations)
+    {
+        let duplicate = acceptance == Acceptance::Duplicate;
+        if violation.is_some() && !duplicate {
+            app.violations.count(&app.catalogue.entry(entry).name);
+        }
+        events.push(PublishedEvent { uuid, duplicate, violation });
+    }
+    Ok(Published { events })
+}
+
+/// The one account that a publisher may publish for, if it is bound to one; an error for everybody else.
+pub(super) fn bound_to(principal: &Principal) -> Result<Option<AccountId>, ApiError> {
+    match principal {
+        Principal::Admin => Ok(None),
+        Principal::Publish { account } => Ok(*account),
+        Principal::User(_) | Principal::App(_) => Err(ApiError::permission("Publish")),
+    }
 }
 
 /// 429 that names the quota; tomorrow there is a new one.
