@@ -38,6 +38,11 @@ fn add(schema: &Value, path: &str, rows: &mut Vec<Member>) {
 }
 
 fn kind(schema: &Value) -> String {
+    let words = kind_of_value(schema);
+    if schema["nullable"] == true { format!("{words} or null") } else { words }
+}
+
+fn kind_of_value(schema: &Value) -> String {
     if let Some(constant) = schema.get("const") {
         return plain(constant);
     }

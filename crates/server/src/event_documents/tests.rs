@@ -99,7 +99,7 @@ fn the_page_shows_an_operators_own_event_type_with_all_it_can() {
         "the app needs Orders; retried for 3 days; strict: a body that breaks the schema is refused.",
         "| `carrier` | narrows | post, road | By whom. |",
         "| `items` | adds to the body | true, false | With the items. |",
-        "| `id` | string | required. Ours \\| theirs. |",
+        "| `id` | string or null | required. Ours \\| theirs. |",
     ] {
         assert!(section.contains(line), "{line} is not in {section}");
     }

@@ -6,6 +6,7 @@ mod certificate;
 mod changes;
 mod disabled;
 mod error_table;
+mod event_types;
 mod importing;
 mod matrix;
 mod provisioning;
