@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hookswitch_core::clock::{Handles, MonoTime};
 use hookswitch_core::id::{AccountId, ExtensionId};
@@ -12,14 +10,13 @@ use hookswitch_core::signature::Signer;
 use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use url::form_urlencoded::Serializer;
 
 use super::encore;
 use super::receiver::{Arrival, Receiver};
 use super::story::{Cast, Scene, Story, Subscriber};
 use crate::connection::{Api, read_env_file};
 use crate::failure::Failure;
-use crate::http_client::HttpClient;
+use crate::login;
 
 /// Where the receiver takes deliveries; by it subscriptions of an earlier demo are recognised.
 const PATH: &str = "/hookswitch-demo/";
@@ -47,7 +44,9 @@ impl Stage {
             .map_err(|error| Failure::Failed(format!("the signing secret of dev.env: {error}")))?;
         let (receiver, arrivals) = Receiver::start(signer, handles.clone()).await?;
         let url = settings.get("HOOKSWITCH_URL")?;
-        let user = Api::with(url, Some(login(&settings, url).await?))?;
+        let client = Api::with(url, None)?.into_client();
+        let token = login::token(&|name| settings.get(name).map(str::to_owned), &client).await?;
+        let user = Api::with(url, Some(token))?;
         let publisher = Api::with(url, Some(settings.get("HOOKSWITCH_PUBLISH_TOKEN")?.to_owned()))?;
         remove_earlier(&user).await?;
         let story = story(&settings, &user, &handles).await?;
@@ -108,27 +107,6 @@ impl Settings {
         let value = self.0.get(name).map(String::as_str);
         value.ok_or_else(|| Failure::Failed(format!("dev.env has no {name}")))
     }
-}
-
-async fn login(settings: &Settings, url: &str) -> Result<String, Failure> {
-    let form = Serializer::new(String::new())
-        .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
-        .append_pair("assertion", settings.get("RC_USER_JWT")?)
-        .finish();
-    let pair = format!("{}:{}", settings.get("RC_APP_CLIENT_ID")?, settings.get("RC_APP_CLIENT_SECRET")?);
-    let authorization = format!("Basic {}", BASE64.encode(pair));
-    let body = Some(("application/x-www-form-urlencoded", Bytes::from(form)));
-    let app = HttpClient::new(parse(url)?)?;
-    let answer = app.send(Method::POST, "/restapi/oauth/token", Some(&authorization), body).await?;
-    let token = answer.success()?.json()?["access_token"].take();
-    token
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Failure::Failed("the login gave no access token".to_owned()))
-}
-
-fn parse(url: &str) -> Result<url::Url, Failure> {
-    url.parse().map_err(|error| Failure::Failed(format!("HOOKSWITCH_URL of dev.env: {error}")))
 }
 
 async fn story(settings: &Settings, user: &Api, handles: &Handles) -> Result<Story, Failure> {

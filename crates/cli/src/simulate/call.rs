@@ -227,7 +227,9 @@ impl CallRules {
             return Err(format!("presence of {extension}: sequence {sequence} after {last}"));
         }
         let calls = body["activeCalls"].as_array().map_or(&[][..], Vec::as_slice);
-        if number(body, "/totalActiveCalls")? != calls.len() as u64 || calls.is_empty() != (status == "NoCall") {
+        if number(body, "/totalActiveCalls")? != calls.len() as u64
+            || calls.is_empty() != (status == "NoCall")
+        {
             return Err(format!("presence of {extension}: {status} with {} calls", calls.len()));
         }
         for call in calls {

@@ -111,7 +111,8 @@ impl Conference {
         let (participant, person) = (self.next_participant(), Person::any(dice));
         let last = dice.one_of(&["answered", "answered", "rejected", "noanswer"]);
         for status in ["new", "dialed", last] {
-            let more = json!({ "participant_id": participant, "status": status, "phone_number": person.number });
+            let more =
+                json!({ "participant_id": participant, "status": status, "phone_number": person.number });
             let says = format!("{} is invited by telephone: {status}", person.first_name);
             self.tell("dialout_status_change", &says, more);
         }

@@ -68,7 +68,8 @@ pub struct Person {
 
 impl Person {
     pub fn any(dice: &mut Dice) -> Self {
-        const NAMES: [&str; 8] = ["Ada", "Grace", "Edsger", "Barbara", "Alan", "Katherine", "Niklaus", "Hedy"];
+        const NAMES: [&str; 8] =
+            ["Ada", "Grace", "Edsger", "Barbara", "Alan", "Katherine", "Niklaus", "Hedy"];
         Self { first_name: dice.one_of(&NAMES), number: format!("+1650555{:04}", dice.between(0, 9999)) }
     }
 

@@ -205,7 +205,9 @@ impl WebinarRules {
         let (status, count) = (text(body, "/registrationStatus")?, number(body, "/registrantCount")?);
         step_to(&self.admission, status, ADMISSION)?;
         let is_growing = count == self.counted as u64 + 1;
-        if count != self.registrants.len() as u64 || (self.admission == "Open" && status == "Open" && !is_growing) {
+        if count != self.registrants.len() as u64
+            || (self.admission == "Open" && status == "Open" && !is_growing)
+        {
             return Err(format!("{count} registrants are counted, {} registered", self.registrants.len()));
         }
         self.counted = self.registrants.len();
