@@ -112,7 +112,7 @@ async fn a_webinar_reaches_the_webinar_door_and_a_conference_is_accepted() {
         "eventFilters": filters,
         "deliveryMode": { "transportType": "WebHook", "address": receiver.url("/in") },
     });
-    server.post(Caller::User, "/webinar/notifications/v1/subscriptions", body).await.expect(200);
+    server.post(Caller::User, "/webinar/notifications/v1/subscriptions", body).await.expect(201);
     let told = lines(hookswitch(&server, &["simulate", "webinar", "--rate", "1000"]).run().await);
     let registered = told.iter().filter(|line| line.ends_with("registers")).count();
     assert!(registered > 1, "{told:?}");

@@ -29,7 +29,8 @@ pub fn append(story: &mut Story, account: AccountId, me: ExtensionId) {
         // Team messaging goes to the members of a chat; here they are named.
         let recipients = entry.members_only.then(|| me.to_string());
         let (says, body) = (entry.summary.clone(), entry.sample.clone());
-        story.scenes.push(Scene { says, event, body, recipients, heard_by: vec![ARCHIVE.to_owned()] });
+        let heard_by = vec![ARCHIVE.to_owned()];
+        story.scenes.push(Scene { says, event, deed: None, body, recipients, heard_by });
     }
     if !filters.is_empty() {
         let path = "/restapi/v1.0/subscription".to_owned();

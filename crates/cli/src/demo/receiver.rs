@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::chat;
 use crate::failure::Failure;
 
 /// Deliveries that wait to be shown; a receiver that is full answers 503 and is asked again.
@@ -29,7 +30,8 @@ const BODY_BYTES: usize = 1024 * 1024;
 pub struct Arrival {
     /// The last segment of the path it came to: the subscription's name.
     pub name: String,
-    pub uuid: String,
+    /// By what its event is known: the uuid, or what a chat's event says.
+    pub key: String,
     pub at: MonoTime,
 }
 
@@ -100,8 +102,11 @@ impl Desk {
         }
         let Ok(envelope) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
         let name = head.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
-        let uuid = envelope["uuid"].as_str().unwrap_or_default().to_owned();
-        let arrival = Arrival { name, uuid, at: self.handles.monotonic() };
+        let event = envelope["event"].as_str().unwrap_or_default();
+        // Whatever form a delivery has, its header names the event.
+        let uuid = || head.headers.get("webhook-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let key = chat::key(event, &envelope["body"]).or_else(uuid).unwrap_or_default();
+        let arrival = Arrival { name, key, at: self.handles.monotonic() };
         match self.arrivals.try_send(arrival) {
             Ok(()) => StatusCode::OK,
             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -150,7 +155,7 @@ mod tests {
         let sent = client.send(Method::POST, "/demo/crm", &headers, body).await.expect("an answer");
         assert_eq!(sent.status, 200);
         let arrival = arrived.recv().await.expect("the receiver lives");
-        assert_eq!((arrival.name.as_str(), arrival.uuid.as_str()), ("crm", "u1"));
+        assert_eq!((arrival.name.as_str(), arrival.key.as_str()), ("crm", "u1"));
 
         headers[0].1 = "another";
         let forged = client.send(Method::POST, "/demo/crm", &headers, body).await.expect("an answer");

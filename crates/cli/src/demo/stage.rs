@@ -11,6 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::chat::Room;
 use super::encore;
 use super::receiver::{Arrival, Receiver};
 use super::story::{Cast, Scene, Story, Subscriber};
@@ -27,6 +28,7 @@ pub struct Stage {
     user: Api,
     publisher: Api,
     story: Story,
+    room: Room,
     /// Paths of the subscriptions that were made.
     made: Vec<String>,
     published: HashMap<String, MonoTime>,
@@ -55,7 +57,9 @@ impl Stage {
             made.push(subscribe(&user, &receiver, subscriber).await?);
         }
         let (published, started) = (HashMap::new(), handles.monotonic());
-        let stage = Self { user, publisher, story, made, published, handles, started, _receiver: receiver };
+        let room = Room::default();
+        let stage =
+            Self { user, publisher, story, room, made, published, handles, started, _receiver: receiver };
         Ok((stage, arrivals))
     }
 
@@ -63,8 +67,22 @@ impl Stage {
         self.story.scenes.clone()
     }
 
+    /// Does what a scene is about, and says by what its event is known.
+    pub async fn play(&mut self, scene: &Scene) -> Result<String, Failure> {
+        let before = self.handles.monotonic();
+        let key = match scene.deed {
+            None => self.publish(scene).await?,
+            Some(deed) => self.room.act(&self.user, deed, &scene.body).await?,
+        };
+        if self.published.len() >= REMEMBERED {
+            self.published.clear();
+        }
+        self.published.insert(key.clone(), before);
+        Ok(key)
+    }
+
     /// Publishes a scene's event and returns its uuid. A 202 says that it is safe with the server.
-    pub async fn publish(&mut self, scene: &Scene) -> Result<String, Failure> {
+    async fn publish(&self, scene: &Scene) -> Result<String, Failure> {
         let mut entry = json!({ "event": scene.event, "body": scene.body });
         if !scene.event.contains("/account/") {
             entry["accountId"] = self.story.account.clone().into();
@@ -72,18 +90,12 @@ impl Stage {
         if let Some(member) = &scene.recipients {
             entry["recipients"] = json!([member]);
         }
-        let before = self.handles.monotonic();
         let answer = post(&self.publisher, "/hookswitch/v1/events", &entry).await?;
-        let uuid = answer["events"][0]["uuid"].as_str().unwrap_or_default().to_owned();
-        if self.published.len() >= REMEMBERED {
-            self.published.clear();
-        }
-        self.published.insert(uuid.clone(), before);
-        Ok(uuid)
+        Ok(answer["events"][0]["uuid"].as_str().unwrap_or_default().to_owned())
     }
 
-    pub fn published_at(&self, uuid: &str) -> Option<MonoTime> {
-        self.published.get(uuid).copied()
+    pub fn published_at(&self, key: &str) -> Option<MonoTime> {
+        self.published.get(key).copied()
     }
 
     /// Seconds since the stage was set.
@@ -91,8 +103,9 @@ impl Stage {
         format!("{:8.3}", self.handles.monotonic().since(self.started).as_secs_f64())
     }
 
-    /// Deletes the subscriptions that were made.
+    /// Deletes the chat and the subscriptions that were made.
     pub async fn clear(&mut self) -> Result<(), Failure> {
+        self.room.close(&self.user).await?;
         for path in self.made.drain(..) {
             self.user.call(Method::DELETE, &path, None).await?.success()?;
         }

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::chat::Deed;
+
 const STORY: &str = include_str!("story.json");
 
 pub struct Story {
@@ -21,7 +23,11 @@ pub struct Subscriber {
 #[derive(Clone)]
 pub struct Scene {
     pub says: String,
+    /// What it publishes, or what the deed raises.
     pub event: String,
+    /// None: the event is published.
+    pub deed: Option<Deed>,
+    /// Of the event, or of the request.
     pub body: Value,
     /// An extension, where the event is for its members only.
     pub recipients: Option<String>,
@@ -67,7 +73,12 @@ fn scene(told: &mut Value) -> Option<Scene> {
     let names = told["for"].as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
     let heard_by = names.collect::<Option<_>>()?;
     let body = told["body"].take();
-    Some(Scene { says: text(told, "says")?, event: text(told, "event")?, body, recipients: None, heard_by })
+    let deed = match told.get("do") {
+        None => None,
+        Some(name) => Some(Deed::named(name.as_str()?)?),
+    };
+    let (says, event) = (text(told, "says")?, text(told, "event")?);
+    Some(Scene { says, event, deed, body, recipients: None, heard_by })
 }
 
 fn text(told: &Value, name: &str) -> Option<String> {

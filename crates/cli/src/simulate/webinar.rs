@@ -204,11 +204,13 @@ impl WebinarRules {
     fn admits(&mut self, body: &Value) -> Result<(), String> {
         let (status, count) = (text(body, "/registrationStatus")?, number(body, "/registrantCount")?);
         step_to(&self.admission, status, ADMISSION)?;
-        let is_growing = count == self.counted as u64 + 1;
-        if count != self.registrants.len() as u64
-            || (self.admission == "Open" && status == "Open" && !is_growing)
-        {
-            return Err(format!("{count} registrants are counted, {} registered", self.registrants.len()));
+        let registered = self.registrants.len();
+        let more = if self.admission == "Open" && status == "Open" { 1 } else { 0 };
+        if count != registered as u64 || registered != self.counted + more {
+            return Err(format!(
+                "{count} registrants are told after {}, {registered} registered",
+                self.counted
+            ));
         }
         self.counted = self.registrants.len();
         self.admission = status.to_owned();
@@ -219,6 +221,9 @@ impl WebinarRules {
         let id = text(body, "/id")?;
         if self.admission != "Open" {
             return Err(format!("{id} registers while registration is {:?}", self.admission));
+        }
+        if self.counted != self.registrants.len() {
+            return Err(format!("{id} registers before the one ahead is counted"));
         }
         if self.registrants.iter().any(|known| known == id) {
             return Err(format!("{id} registers twice"));
