@@ -21,6 +21,8 @@ enum Class {
     Client,
     /// A user, if their session has a scope that this path needs.
     User,
+    /// As a user, but for administrators of the account alone.
+    Administrator,
     /// A user for what is theirs, an administrator for what is the account's, an admin for everything.
     Viewer,
     /// Any good token.
@@ -58,6 +60,7 @@ fn classify(method: &Method, path: &str) -> Option<Class> {
         "/restapi/oauth/token" | "/restapi/oauth/revoke" => Class::Client,
         "/restapi/oauth/wstoken" => Class::User,
         "/metrics" => Class::Admin,
+        "/restapi/v1.0/glip/everyone" | "/team-messaging/v1/everyone" if !read => Class::Administrator,
         // The id is the secret.
         _ if below("/webhook") || below("/webhooks") => Class::Open,
         _ if below("/restapi/v1.0/account")
@@ -101,8 +104,11 @@ fn verdict(class: Class, token: Token, names_a_thing: bool) -> Verdict {
         (Class::Open, _) => Admitted,
         (_, T::None | T::Expired) | (Class::Client, _) => Is(401),
         (Class::Anyone, _) => Admitted,
-        (Class::User, T::Publish | T::Admin | T::NarrowerScope) => Is(403),
-        (Class::User, T::AppAlone) => Is(401),
+        (Class::User | Class::Administrator, T::Publish | T::Admin | T::NarrowerScope) => Is(403),
+        (Class::User | Class::Administrator, T::AppAlone) => Is(401),
+        // The owner is none; the other account's user is.
+        (Class::Administrator, T::Owner | T::OtherApp) => Is(403),
+        (Class::Administrator, T::OtherAccount) => Admitted,
         (Class::Viewer, T::Publish | T::AppAlone) => Is(403),
         (Class::Viewer, T::Admin | T::NarrowerScope) => Admitted,
         // What is not yours does not exist.
@@ -249,8 +255,9 @@ fn complaint(verdict: Verdict, class: Class, token: Token, things: &Things, repl
     }
     if verdict == Verdict::Is(403) {
         let body: Value = reply.json();
-        if body["permissionName"].as_str().is_none_or(str::is_empty) {
-            return Some(format!("a 403 names the permission: {}", said()));
+        let names_one = body["permissionName"].as_str().is_some_and(|name| !name.is_empty());
+        if !names_one && body["errorCode"] != "CMN-402" {
+            return Some(format!("a 403 names the permission, or is for administrators: {}", said()));
         }
     }
     if token == Token::Owner && class == Class::User && status == 404 && !reply.text().contains("4711") {
