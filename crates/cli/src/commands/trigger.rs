@@ -45,10 +45,9 @@ pub async fn run(options: &Trigger) -> Result<(), Failure> {
     if options.connect.json {
         return output::json_lines([&answer]);
     }
-    let event = &answer["events"][0];
-    let uuid = event["uuid"].as_str().unwrap_or_default();
+    let uuid = answer["events"][0]["uuid"].as_str().unwrap_or_default();
     output::line(&format!("{uuid}  {}", answer["event"].as_str().unwrap_or_default()))?;
-    match event["violation"].as_str() {
+    match answer["violations"][0]["reason"].as_str() {
         Some(violation) => output::line(&format!("the body breaks its schema: {violation}")),
         None => Ok(()),
     }

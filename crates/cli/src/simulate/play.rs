@@ -55,11 +55,10 @@ pub async fn play(
         pace.next().await;
         let body = Bytes::from(step.publication(cast).to_string());
         let answer = send_patiently(api, handles, "application/json", &body).await?.success()?.json()?;
-        let event = &answer["events"][0];
-        if let Some(violation) = event["violation"].as_str() {
+        if let Some(violation) = answer["violations"][0]["reason"].as_str() {
             return Err(Failure::Failed(format!("{}: the body breaks its schema: {violation}", step.event)));
         }
-        let uuid = event["uuid"].as_str().unwrap_or_default();
+        let uuid = answer["events"][0]["uuid"].as_str().unwrap_or_default();
         output::line(&format!("{uuid}  {}", step.says))?;
     }
     Ok(())

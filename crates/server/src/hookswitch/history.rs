@@ -221,7 +221,7 @@ fn event_view(
         body: body
             .ok_or_else(|| hookswitch_store::StoreError::Corrupt("an event body is not JSON".into()))?,
         event: stored.event.name,
-        violation,
+        violation: violation.map(|violation| violation.to_string()),
         deliveries,
     })
 }

@@ -13,7 +13,7 @@ use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
-use hookswitch_core::schema::Schema;
+use hookswitch_core::schema::{Schema, Violation};
 use hookswitch_engine::Publication;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -212,8 +212,7 @@ impl Reader<'_> {
             too_large: matches!(error, BodyError::TooLarge { .. }),
             ..bad(index, "body", error.to_string())
         })?;
-        let member = if entry.body.is_some() { "body" } else { "payload" };
-        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, member, why))?;
+        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, "body", why))?;
         let parse_uuid = |text: &str| Uuid::parse_str(text).map_err(|_| bad(index, "uuid", "is not a uuid"));
         let parse_time = |text: &str| {
             WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"))
@@ -242,8 +241,8 @@ impl Reader<'_> {
     fn violation(&self, entry: EntryNo, body: &[u8]) -> Result<Option<String>, String> {
         let entry = self.catalogue.entry(entry);
         match (violation_of(&entry.schema, body), entry.on_violation) {
-            (Some(violation), OnViolation::Reject) => Err(violation),
-            (violation, _) => Ok(violation),
+            (Some(violation), OnViolation::Reject) => Err(in_words(&violation)),
+            (violation, _) => Ok(violation.map(|violation| violation.to_string())),
         }
     }
 
@@ -291,10 +290,18 @@ impl Reader<'_> {
     }
 }
 
-/// How a body breaks a schema, in words; a body is JSON, which was checked before.
-pub(super) fn violation_of(schema: &Schema, body: &[u8]) -> Option<String> {
+/// How a body breaks a schema; a body is JSON, which was checked before.
+pub(super) fn violation_of(schema: &Schema, body: &[u8]) -> Option<Violation> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    schema.check(&value).err().map(|violation| violation.to_string())
+    schema.check(&value).err()
+}
+
+/// What is wrong with a body, and where in it.
+fn in_words(violation: &Violation) -> String {
+    match violation.pointer.as_str() {
+        "" => format!("breaks the schema: {}", violation.reason),
+        pointer => format!("breaks the schema at {pointer}: {}", violation.reason),
+    }
 }
 
 fn recipients(index: usize, entry: &Entry<'_>) -> Result<Option<Vec<ExtensionId>>, BadEntry> {

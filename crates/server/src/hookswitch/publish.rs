@@ -28,14 +28,23 @@ pub struct PublishedEvent {
     pub uuid: uuid::Uuid,
     /// True if the same uuid with the same content was accepted before; nothing is stored then.
     pub duplicate: bool,
-    /// How the body breaks the schema of its event type. It is delivered nevertheless.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub violation: Option<String>,
+}
+
+/// A body that breaks the schema of its event type; it is taken and delivered nevertheless.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct BrokenSchema {
+    /// Of the entry.
+    pub index: usize,
+    pub uuid: uuid::Uuid,
+    pub reason: String,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Published {
     pub events: Vec<PublishedEvent>,
+    /// Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<BrokenSchema>,
 }
 
 /// Publishes one event or many. Answers once all of them are durable.
@@ -105,17 +114,20 @@ pub(super) async fn accept(
         |index: usize| matches!(&published, Ok(all) if matches!(all.get(index), Some(Acceptance::Stored(_))));
     app.metering.settle(&admission, stored);
     let acceptances = published.map_err(|error| refused(&error, &uuids))?;
-    let mut events = Vec::with_capacity(uuids.len());
-    for (((uuid, entry), acceptance), violation) in
-        uuids.into_iter().zip(entries).zip(acceptances).zip(violations)
-    {
-        let duplicate = acceptance == Acceptance::Duplicate;
-        if violation.is_some() && !duplicate {
-            app.violations.count(&app.catalogue.entry(entry).name);
+    let outcome = |(uuid, acceptance): (&uuid::Uuid, &Acceptance)| PublishedEvent {
+        uuid: *uuid,
+        duplicate: *acceptance == Acceptance::Duplicate,
+    };
+    let events: Vec<PublishedEvent> = uuids.iter().zip(&acceptances).map(outcome).collect();
+    let mut broken = Vec::new();
+    for (index, violation) in violations.into_iter().enumerate() {
+        let Some(reason) = violation else { continue };
+        if !events[index].duplicate {
+            app.violations.count(&app.catalogue.entry(entries[index]).name);
         }
-        events.push(PublishedEvent { uuid, duplicate, violation });
+        broken.push(BrokenSchema { index, uuid: events[index].uuid, reason });
     }
-    Ok(Published { events })
+    Ok(Published { events, violations: broken })
 }
 
 /// The one account that a publisher may publish for, if it is bound to one; an error for everybody else.

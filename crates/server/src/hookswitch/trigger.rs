@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::publish::{self, PublishedEvent};
+use super::publish::{self, BrokenSchema, PublishedEvent};
 use crate::body::OptionalJson;
 use crate::principal::Principal;
 use crate::problem::ApiError;
@@ -53,6 +53,9 @@ pub struct TriggerRequest {
 pub struct Triggered {
     /// The one event.
     pub events: Vec<PublishedEvent>,
+    /// If its body breaks the schema; absent otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<BrokenSchema>,
     /// The name by which it was published.
     pub event: String,
     #[schema(value_type = Object)]
@@ -90,7 +93,8 @@ pub async fn trigger(
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let published = publish::accept(&app, &principal, &headers, publication.to_string().as_bytes()).await?;
-    Ok((StatusCode::ACCEPTED, Json(Triggered { events: published.events, event, body })).into_response())
+    let publish::Published { events, violations } = published;
+    Ok((StatusCode::ACCEPTED, Json(Triggered { events, violations, event, body })).into_response())
 }
 
 fn body(entry: &Entry, who: Protagonist, request: &TriggerRequest) -> Result<Value, ApiError> {
