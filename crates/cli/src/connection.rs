@@ -77,11 +77,13 @@ impl Api {
     }
 }
 
+type Environment = dyn Fn(&str) -> Option<String>;
+
 /// What is set by name: in the file that was named, in the environment, and, where nothing says which server
 /// is meant, in the dev.env of the default folder.
 pub struct Variables {
     named: BTreeMap<String, String>,
-    environment: Box<dyn Fn(&str) -> Option<String>>,
+    environment: Box<Environment>,
     assumed: BTreeMap<String, String>,
 }
 
