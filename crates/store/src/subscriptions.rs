@@ -77,10 +77,11 @@ pub struct Known {
 }
 
 /// Whose subscriptions are to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Belonging {
     Account(AccountId),
-    Extension(AccountId, ExtensionId),
+    /// Any of these.
+    Extensions(AccountId, Vec<ExtensionId>),
     App(AppNo),
 }
 

@@ -123,7 +123,7 @@ fn locked_out(front: &Front, left: Duration) -> OAuthError {
         Some(_) => OAuthError::invalid_grant("OAU-148", format!("{wait}, or use single sign-on")),
         None => OAuthError::invalid_grant("OAU-147", wait),
     };
-    error.to_retry_after(seconds)
+    error.with_retry_after(seconds)
 }
 
 fn rule_of_users(settings: &Settings) -> LockOut {

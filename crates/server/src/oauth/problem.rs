@@ -56,7 +56,7 @@ impl OAuthError {
     }
 
     /// With `Retry-After`.
-    pub(super) fn to_retry_after(self, seconds: u64) -> Self {
+    pub(super) fn with_retry_after(self, seconds: u64) -> Self {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
 

@@ -45,7 +45,7 @@ impl<'a> Browser<'a> {
         for _ in 0..4 {
             page = match page.header("location") {
                 Some(to) if to.starts_with(REDIRECT) => return Url::parse(to).unwrap(),
-                Some(to) => self.get(&to.to_owned()).await,
+                Some(to) => self.get(to).await,
                 None if page.text.contains("name=\"password\"") => {
                     self.sign_in(&page, &self.stage.demo.password.clone()).await
                 }

@@ -45,7 +45,7 @@ impl Scene {
     }
 
     /// Everything of the user is over: session, subscription, waiting delivery; new events find nobody.
-    async fn is_over(self) {
+    async fn finds_everything_over(self) {
         let own = self.world.user(Method::GET, PRESENCE.trim_end_matches("/presence"), None).await;
         assert_eq!(own.status, 401, "{}", own.text());
         let subscriptions = self.world.admin("/hookswitch/v1/subscriptions").await;
@@ -69,7 +69,7 @@ async fn a_disabled_user_loses_sessions_subscriptions_and_waiting_deliveries() {
     let env = &scene.world.env;
     let user = format!("{ACCOUNTS}/{}/extensions/{}", env["RC_ACCOUNT_ID"], env["RC_EXTENSION_ID"]);
     scene.world.operate(Method::PUT, &user, Some(json!({ "status": "Disabled" }))).await.expect(200);
-    scene.is_over().await;
+    scene.finds_everything_over().await;
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_removed_user_too() {
     let env = &scene.world.env;
     let user = format!("{ACCOUNTS}/{}/extensions/{}", env["RC_ACCOUNT_ID"], env["RC_EXTENSION_ID"]);
     scene.world.operate(Method::DELETE, &user, None).await.expect(204);
-    scene.is_over().await;
+    scene.finds_everything_over().await;
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn users_of_a_disabled_account_too() {
     let scene = Scene::set().await;
     let account = format!("{ACCOUNTS}/{}", scene.world.env["RC_ACCOUNT_ID"]);
     scene.world.operate(Method::PUT, &account, Some(json!({ "status": "Disabled" }))).await.expect(200);
-    scene.is_over().await;
+    scene.finds_everything_over().await;
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn what_belongs_to_a_removed_app_too() {
     let apps = scene.world.admin("/hookswitch/v1/apps").await;
     let app = format!("/hookswitch/v1/apps/{}", text(&apps["records"][0], "id"));
     scene.world.operate(Method::DELETE, &app, None).await.expect(204);
-    scene.is_over().await;
+    scene.finds_everything_over().await;
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_removed_account_takes_everything_along_and_its_events_are_refused() {
     scene.world.call(Method::POST, "/hookswitch/v1/events", token, Some(event)).await.expect(401);
     let path = format!("{ACCOUNTS}/{account}/extensions");
     scene.world.operate(Method::GET, &path, None).await.expect(404);
-    scene.is_over().await;
+    scene.finds_everything_over().await;
 }
 
 #[tokio::test]

@@ -34,9 +34,7 @@ pub(super) async fn of_extensions(app: &App, account: AccountId, losses: Losses)
     }
     for disabled in losses.disabled.chunks(USERS_AT_ONCE) {
         sessions(app, Whose::Extensions(disabled.to_vec())).await?;
-        for extension in disabled {
-            subscriptions(app, Belonging::Extension(account, *extension)).await?;
-        }
+        subscriptions(app, Belonging::Extensions(account, disabled.to_vec())).await?;
     }
     Ok(())
 }
@@ -66,7 +64,7 @@ async fn sessions(app: &App, whose: Whose) -> Result<(), ApiError> {
 /// whether its owner is still there.
 async fn subscriptions(app: &App, of: Belonging) -> Result<(), ApiError> {
     loop {
-        let some = app.subscriptions.belonging(of, SUBSCRIPTIONS_AT_ONCE).await?;
+        let some = app.subscriptions.belonging(of.clone(), SUBSCRIPTIONS_AT_ONCE).await?;
         if some.is_empty() {
             return Ok(());
         }

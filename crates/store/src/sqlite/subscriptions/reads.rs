@@ -120,18 +120,25 @@ pub(super) fn belonging(
     to: Belonging,
     limit: usize,
 ) -> Result<Vec<Known>, StoreError> {
-    let (condition, one, other) = match to {
-        Belonging::Account(account) => ("account = ?1 AND ?2 = 0", account.0.cast_signed(), 0),
-        Belonging::Extension(account, extension) => {
-            ("account = ?1 AND extension = ?2", account.0.cast_signed(), extension.0.cast_signed())
+    let (condition, of, extensions) = match to {
+        Belonging::Account(account) => ("account = ?1 AND ?2 = 0", account.0.cast_signed(), vec![0]),
+        Belonging::Extensions(account, extensions) => {
+            let extensions = extensions.iter().map(|extension| extension.0.cast_signed()).collect();
+            ("account = ?1 AND extension = ?2", account.0.cast_signed(), extensions)
         }
-        Belonging::App(app) => ("app = ?1 AND ?2 = 0", app.0, 0),
+        Belonging::App(app) => ("app = ?1 AND ?2 = 0", app.0, vec![0]),
     };
     let sql = format!("{KNOWN} WHERE {condition} AND ended_at IS NULL LIMIT ?3");
     let mut select = connection.prepare_cached(&sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![one, other, limit], |row| Ok(rows::known(row)))?;
-    rows.map(|row| row?).collect()
+    let mut found = Vec::new();
+    for extension in extensions {
+        let left = i64::try_from(limit - found.len()).unwrap_or(i64::MAX);
+        let rows = select.query_map(params![of, extension, left], |row| Ok(rows::known(row)))?;
+        for row in rows {
+            found.push(row??);
+        }
+    }
+    Ok(found)
 }
 
 fn account(scope: Scope) -> Option<i64> {
