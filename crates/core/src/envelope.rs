@@ -92,16 +92,15 @@ impl Envelope<'_> {
         let mut text = Vec::with_capacity(length + 16);
         for (name, value) in members {
             text.extend_from_slice(name.as_bytes());
-            push_escaped(&mut text, value);
+            push_escaped(&mut text, value.as_bytes());
         }
         text.extend_from_slice(br#"","body":"#);
         text.into()
     }
 }
 
-/// Writes text as the inside of a JSON string.
-fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
+/// Writes UTF-8 text as the inside of a JSON string.
+pub(crate) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     let must_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
     let mut from = 0;
     while let Some(found) = bytes[from..].iter().position(must_escape) {
@@ -269,7 +268,7 @@ mod tests {
         #[test]
         fn any_text_survives_escaping(text in any::<String>()) {
             let mut out = vec![b'"'];
-            push_escaped(&mut out, &text);
+            push_escaped(&mut out, text.as_bytes());
             out.push(b'"');
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }

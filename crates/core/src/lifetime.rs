@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// A conference endpoint has no end; this is as good as none.
+pub const OF_A_CONFERENCE_ENDPOINT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// The lifetimes of one transport (contract.md §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {

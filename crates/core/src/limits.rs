@@ -23,6 +23,8 @@ pub const FILTER_BYTES: usize = 2 * 1024;
 pub const FILTERS_PER_SUBSCRIPTION: usize = 20_000;
 pub const SUBSCRIPTIONS_PER_USER_AND_APP: usize = 30;
 pub const SESSIONS_PER_USER_AND_APP: usize = 100;
+/// Conference endpoints of one company.
+pub const CONFERENCE_ENDPOINTS_PER_COMPANY: usize = 100;
 /// Calls of one user with one app in sliding 60 seconds, where that is enforced.
 pub const CALLS_LIGHT: u32 = 50;
 pub const CALLS_MEDIUM: u32 = 40;
@@ -55,6 +57,9 @@ pub const HANDSHAKE_ANSWER_BYTES: usize = 1024;
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_millis(1000);
 pub const NOTIFICATION_WITHIN: Duration = Duration::from_millis(1000);
 pub const CONFERENCE_NOTIFICATION_WITHIN: Duration = Duration::from_secs(10);
+/// How long a rotated x-signing-token goes on if nothing is said, and at most.
+pub const SIGNING_TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3600);
+pub const SIGNING_TOKEN_OVERLAP_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// If our own loop was later than this, the outcome is our fault (D3).
 pub const OWN_LATENESS: Duration = Duration::from_millis(100);
 pub const RETRY_AFTER_OBEYED: Duration = Duration::from_secs(3600);

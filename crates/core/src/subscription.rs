@@ -38,8 +38,8 @@ pub struct BlacklistedData {
     pub reason: String,
 }
 
-/// How and where to deliver. It is made with the subscription and never changes: a PUT has no way to
-/// name another one.
+/// How and where to deliver. It is made with the subscription and never changes, for a PUT has no way to
+/// name another one; only an operator may give a conference endpoint another address.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     Webhook {
@@ -47,6 +47,8 @@ pub enum Target {
         address: String,
         /// Sent as `Verification-Token`; `None` falls back to the app's generated one.
         verification_token: Option<String>,
+        /// The key of its signatures, `whsec_…`; `None` falls back to the app's.
+        signing_secret: Option<String>,
     },
 }
 
@@ -70,10 +72,11 @@ impl Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Webhook { address, verification_token } => f
+            Self::Webhook { address, verification_token, signing_secret } => f
                 .debug_struct("Webhook")
                 .field("address", address)
                 .field("has_verification_token", &verification_token.is_some())
+                .field("has_signing_secret", &signing_secret.is_some())
                 .finish(),
         }
     }
@@ -102,6 +105,14 @@ pub struct Owner {
     pub account: AccountId,
     pub extension: ExtensionId,
     pub app: AppNo,
+}
+
+impl Owner {
+    /// Whose the conference endpoints of a company are: the account's, and no user's or app's. Nobody has
+    /// these numbers.
+    pub const fn company(account: AccountId) -> Self {
+        Self { account, extension: ExtensionId(0), app: AppNo(0) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

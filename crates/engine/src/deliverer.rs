@@ -12,10 +12,13 @@ use hookswitch_core::delivery::{
     Attempt, AttemptReport, Delivery, DeliveryState, EndReason, FailureClass, Outcome,
 };
 use hookswitch_core::envelope::Envelope;
+use hookswitch_core::signature::Signer;
+use hookswitch_core::subscription::Door;
 use hookswitch_store::log::Record;
 use hookswitch_transport::Message;
 use http::{HeaderName, HeaderValue};
 
+use crate::conference;
 use crate::dispatched::Dispatched;
 use crate::intake::PendingRecord;
 use crate::lane::{Item, Lane, Live, READ_BACK, Wish};
@@ -120,6 +123,9 @@ async fn attempt(shared: &Shared, lane: &Lane, item: &Item) -> AttemptReport {
 }
 
 async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, String> {
+    if live.subscription.door == Door::Conference {
+        return conference::message(shared, live, item).await;
+    }
     let body = match live.filter_text(item.matched.filter) {
         Some(text) => envelope(shared, live, item, text),
         None => {
@@ -140,10 +146,22 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
     if let Some(token) = live.verification_token.as_ref().or(secrets.verification_token.as_ref()) {
         headers.push((VERIFICATION_TOKEN, token.clone()));
     }
+    add_own_headers(&mut headers, shared, item, &body, live.signer.as_ref().or(secrets.signer.as_ref()))?;
+    Ok(Message { headers, body, within: shared.deps.settings.notification_within })
+}
+
+/// The headers that every delivery has, whatever its envelope: id, time and signature, trace, attempt.
+pub(crate) fn add_own_headers(
+    headers: &mut Vec<(HeaderName, HeaderValue)>,
+    shared: &Shared,
+    item: &Item,
+    body: &[bytes::Bytes; 3],
+    signer: Option<&Signer>,
+) -> Result<(), String> {
     let at = shared.deps.handles.now().unix_seconds();
     headers.push((WEBHOOK_ID, text_value(&item.event.uuid_text)?));
     headers.push((WEBHOOK_TIMESTAMP, HeaderValue::from(at)));
-    if let Some(signer) = &secrets.signer {
+    if let Some(signer) = signer {
         let signature = signer.sign(&item.event.uuid_text, at, &[&body[0], &body[1], &body[2]]);
         headers.push((WEBHOOK_SIGNATURE, text_value(&signature)?));
     }
@@ -151,7 +169,7 @@ async fn message(shared: &Shared, live: &Live, item: &Item) -> Result<Message, S
     if item.attempts > 0 {
         headers.push((HOOKSWITCH_ATTEMPT, HeaderValue::from(item.attempts + 1)));
     }
-    Ok(Message { headers, body, within: shared.deps.settings.notification_within })
+    Ok(())
 }
 
 fn envelope(shared: &Shared, live: &Live, item: &Item, event: &str) -> [bytes::Bytes; 3] {
@@ -166,7 +184,7 @@ fn envelope(shared: &Shared, live: &Live, item: &Item, event: &str) -> [bytes::B
     .parts(body)
 }
 
-fn text_value(text: &str) -> Result<HeaderValue, String> {
+pub(crate) fn text_value(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|error| error.to_string())
 }
 

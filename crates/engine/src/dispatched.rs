@@ -1,10 +1,11 @@
 //! An accepted event on its way to its subscribers: what all of its deliveries share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hookswitch_core::catalogue::{Catalogue, EntryNo};
+use hookswitch_core::conference;
 use hookswitch_core::event::StoredEvent;
 use hookswitch_core::retry::EventClass;
 use parking_lot::Mutex;
@@ -19,6 +20,8 @@ pub(crate) struct Dispatched {
     pub(crate) timestamp_text: String,
     /// The body as each combination of shaping parameters sees it (D13), made when first needed.
     shaped: Mutex<SmallVec<[(u8, Bytes); 1]>>,
+    /// The body as conference endpoints get it, made when first needed.
+    conference_payload: OnceLock<Bytes>,
 }
 
 impl Dispatched {
@@ -35,8 +38,14 @@ impl Dispatched {
             uuid_text: stored.event.uuid.to_string(),
             timestamp_text: stored.event.timestamp.iso8601(),
             shaped: Mutex::new(SmallVec::new()),
+            conference_payload: OnceLock::new(),
             stored,
         })
+    }
+
+    pub(crate) fn conference_payload(&self, omit_company_id: bool) -> Bytes {
+        let made = || conference::payload(&self.stored.event.body, omit_company_id);
+        self.conference_payload.get_or_init(made).clone()
     }
 
     pub(crate) fn body(&self, shape: u8, catalogue: &Catalogue) -> Bytes {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hookswitch_core::clock::{MonoTime, WallTime};
 use hookswitch_core::delivery::{Delivery, EndReason, Outcome, Trigger};
 use hookswitch_core::id::{DeliveryKey, FilterNo, SubscriptionNo};
+use hookswitch_core::signature::Signer;
 use hookswitch_core::subscription::{Subscription, Target};
 use hookswitch_store::log::{Backlog, Matched, Waiting};
 use hookswitch_transport::Endpoint;
@@ -58,20 +59,23 @@ pub(crate) struct Live {
     pub(crate) subscription: Arc<Subscription>,
     pub(crate) subscription_id: String,
     pub(crate) owner_id: String,
-    /// The subscription's own token; the app's is asked for at each attempt.
+    /// The subscription's own token and key; the app's are asked for at each attempt.
     pub(crate) verification_token: Option<HeaderValue>,
+    pub(crate) signer: Option<Signer>,
     pub(crate) endpoint: Arc<dyn Endpoint>,
 }
 
 impl Live {
     pub(crate) fn new(subscription: Arc<Subscription>, endpoint: Arc<dyn Endpoint>) -> Self {
-        let Target::Webhook { verification_token, .. } = &subscription.target;
+        let Target::Webhook { verification_token, signing_secret, .. } = &subscription.target;
         let verification_token =
             verification_token.as_deref().and_then(|token| HeaderValue::from_str(token).ok());
+        let signer = signing_secret.as_deref().and_then(|secret| Signer::new([secret]).ok());
         Self {
             subscription_id: subscription.id.to_string(),
             owner_id: subscription.owner.to_string(),
             verification_token,
+            signer,
             endpoint,
             subscription,
         }

@@ -4,13 +4,15 @@
 //!
 //! - `publish` matches and asks for room; `intake` gathers what waits; `committer` writes it.
 //! - `lane` decides what goes next to one endpoint, `pace` how much at once, `gate` how much over all.
-//! - `deliverer` sends and writes outcomes down; `alarms` says when to look at a lane again.
+//! - `conference` makes what conference endpoints get;
+//!   `deliverer` all else: it sends and writes outcomes down; `alarms` says when to look at a lane again.
 //! - `sweeper` does what happens by the clock; `recovery` what a start has to find out.
 //! - `usage` counts what accounts use.
 //! - `window` keeps the watermark; see the store's `log` for what it means.
 
 mod alarms;
 mod committer;
+mod conference;
 mod deliverer;
 mod dispatched;
 mod gate;
@@ -179,7 +181,11 @@ impl SubscriptionChanges for Engine {
             index.remove(subscription.no);
             index.insert(&self.shared.deps.catalogue, subscriber(&subscription), &parsed);
         }
-        lane.replace(Live::new(subscription, Arc::clone(&before.endpoint)));
+        let endpoint = match before.subscription.target == subscription.target {
+            true => Arc::clone(&before.endpoint),
+            false => open(&self.shared, &subscription),
+        };
+        lane.replace(Live::new(subscription, endpoint));
     }
 
     fn removed(&self, subscription: SubscriptionNo, reason: EndReason) {

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use async_trait::async_trait;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
-use hookswitch_core::id::{AppNo, SubscriptionNo};
+use hookswitch_core::id::{AccountId, AppNo, SubscriptionNo};
 use hookswitch_core::matching::Index;
 use hookswitch_core::retry::RetryPolicy;
 use hookswitch_core::signature::Signer;
+use hookswitch_core::signing_token::SigningToken;
 use hookswitch_store::StoreError;
 use hookswitch_store::log::EventLog;
 use hookswitch_store::subscriptions::Subscriptions;
@@ -43,6 +44,10 @@ pub trait Secrets: Send + Sync + 'static {
     fn at_hand(&self, app: AppNo) -> Option<Arc<AppSecrets>>;
     /// Fetches them, to be at hand from then on.
     async fn fetch(&self, app: AppNo) -> Result<Arc<AppSecrets>, StoreError>;
+    /// The token that the conference endpoints of an account's company know, if it is at hand.
+    fn signing_token_at_hand(&self, account: AccountId) -> Option<Arc<SigningToken>>;
+    /// Fetches it, to be at hand from then on.
+    async fn fetch_signing_token(&self, account: AccountId) -> Result<Arc<SigningToken>, StoreError>;
 }
 
 /// What an engine is made of.
@@ -62,6 +67,10 @@ pub struct Deps {
 pub struct Settings {
     pub retry: RetryPolicy,
     pub notification_within: std::time::Duration,
+    /// The same for conference endpoints.
+    pub conference_notification_within: std::time::Duration,
+    /// Conference payloads go out without their `company_id` (D9).
+    pub omit_company_id: bool,
     /// Sent with every notification, in this order, before what belongs to the subscription.
     pub headers: Vec<(http::HeaderName, HeaderValue)>,
     pub backlog_deliveries: u64,
@@ -76,6 +85,8 @@ impl Default for Settings {
         Self {
             retry: RetryPolicy::default(),
             notification_within: hookswitch_core::limits::NOTIFICATION_WITHIN,
+            conference_notification_within: hookswitch_core::limits::CONFERENCE_NOTIFICATION_WITHIN,
+            omit_company_id: false,
             headers: Vec::new(),
             backlog_deliveries: hookswitch_core::limits::BACKLOG_DELIVERIES,
             in_flight: 1024,

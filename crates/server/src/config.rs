@@ -108,6 +108,8 @@ settings! {
             delivery: Delivery;
             /// The event log on disk.
             store: Store;
+            /// Conference events.
+            conference: Conference;
             /// Which private addresses deliveries may go to.
             guard: Guard;
         }
@@ -211,6 +213,8 @@ settings! {
         filters_per_subscription: usize = limits::FILTERS_PER_SUBSCRIPTION;
         /// Subscriptions of one user with one app.
         subscriptions_per_user_and_app: usize = limits::SUBSCRIPTIONS_PER_USER_AND_APP;
+        /// Conference endpoints of one company.
+        conference_endpoints_per_company: usize = limits::CONFERENCE_ENDPOINTS_PER_COMPANY;
         /// Deliveries that may wait for one subscription; beyond, the oldest are exhausted.
         backlog_deliveries: u64 = limits::BACKLOG_DELIVERIES;
     }
@@ -252,6 +256,14 @@ settings! {
         user_agent: String = "RingCentral-Webhook/8.3".to_owned();
         /// PEM files of certificate authorities trusted for deliveries beside the public ones.
         extra_ca_files: Vec<String> = Vec::new();
+    }
+}
+
+settings! {
+    /// Conference events (`[conference]`).
+    Conference in "conference" {
+        /// Payloads go to conference endpoints without their `company_id`. It is delivered as published otherwise.
+        omit_company_id: bool = false;
     }
 }
 

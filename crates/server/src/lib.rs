@@ -7,6 +7,7 @@ mod app_secrets;
 pub mod authenticate;
 pub mod body;
 pub mod clock;
+pub mod conference;
 pub mod config;
 pub mod dev;
 pub mod event_documents;

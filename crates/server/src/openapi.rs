@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::headers;
 use crate::state::{App, Front};
-use crate::{hookswitch, oauth, restapi, team_messaging, webinar};
+use crate::{conference, hookswitch, oauth, restapi, team_messaging, webinar};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -42,6 +42,7 @@ use crate::{hookswitch, oauth, restapi, team_messaging, webinar};
         (name = "team messaging", description = "Chats, teams, posts and cards"),
         (name = "team messaging, older paths", description = "The same under the paths that it had before"),
         (name = "incoming webhooks", description = "Where third parties post into chats"),
+        (name = "conference", description = "Where conference events go, for operators"),
         (name = "publish", description = "Events in"),
         (name = "history", description = "What became of events"),
         (name = "catalogue", description = "Which events there are"),
@@ -77,6 +78,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(webinar::routes())
         .merge(team_messaging::routes())
         .merge(hookswitch::routes())
+        .merge(conference::routes())
 }
 
 /// The document that describes `api`.

@@ -105,6 +105,7 @@ pub async fn start(
         dev::prepare(&front).await?;
     }
     let webhook = Arc::new(Webhook::new(webhook_settings(&settings)?, handles.clone())?);
+    let secrets = Arc::new(KeptSecrets::new(Arc::clone(&directory), Arc::clone(&provisioning)));
     let metrics = Metrics::default();
     let violations = Violations::default();
     let mut registry = Registry::default();
@@ -114,7 +115,7 @@ pub async fn start(
         log: Arc::clone(&log),
         subscriptions: Arc::clone(&subscriptions),
         transport: Arc::clone(&webhook) as _,
-        secrets: Arc::new(KeptSecrets::new(Arc::clone(&directory))),
+        secrets: Arc::clone(&secrets) as _,
         catalogue: Arc::clone(&catalogue),
         handles: handles.clone(),
         settings: engine_settings(&settings)?,
@@ -159,6 +160,7 @@ pub async fn start(
         vault,
         directory,
         provisioning,
+        secrets,
         turns: Turns::default(),
         metering,
         subscriptions,
@@ -289,6 +291,8 @@ fn engine_settings(settings: &Settings) -> Result<hookswitch_engine::Settings, S
     let user_agent = user_agent.map_err(|error| unusable("delivery.user_agent", &error))?;
     Ok(hookswitch_engine::Settings {
         notification_within: settings.delivery.notification_within,
+        conference_notification_within: settings.delivery.conference_notification_within,
+        omit_company_id: settings.conference.omit_company_id,
         headers: webhook::notification_headers(user_agent),
         backlog_deliveries: settings.limits.backlog_deliveries,
         drain_within: settings.delivery.drain_within,

@@ -25,6 +25,7 @@ use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use crate::app_secrets::KeptSecrets;
 use crate::config::Settings;
 use crate::headers::rates::Rates;
 use crate::hookswitch::{Turns, Violations};
@@ -46,6 +47,7 @@ pub struct App {
     pub vault: Arc<Vault>,
     pub directory: Arc<dyn Directory>,
     pub provisioning: Arc<dyn Provisioning>,
+    pub(crate) secrets: Arc<KeptSecrets>,
     /// Writers of the directory, one after another.
     pub turns: Turns,
     pub metering: Arc<Metering>,

@@ -13,7 +13,8 @@
 
 use async_trait::async_trait;
 use hookswitch_core::clock::WallTime;
-use hookswitch_core::id::{AccountId, AppNo, ExtensionId};
+use hookswitch_core::id::{AccountId, AppNo, ExtensionId, SubscriptionId};
+use hookswitch_core::signing_token::SigningToken;
 use serde_json::Value;
 
 use crate::StoreError;
@@ -194,6 +195,18 @@ pub struct UsageQuery {
     pub limit: usize,
 }
 
+/// What became of a conference endpoint.
+#[derive(Clone, Debug)]
+pub struct EndpointChange {
+    /// `conference-endpoint.create`, ….
+    pub action: &'static str,
+    pub account: AccountId,
+    pub endpoint: SubscriptionId,
+    /// Never with secrets.
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
 #[async_trait]
 pub trait Provisioning: Send + Sync + 'static {
     async fn accounts(&self, after: Option<AccountId>, limit: usize)
@@ -305,6 +318,22 @@ pub trait Provisioning: Send + Sync + 'static {
 
     /// The key that new credentials are signed with.
     async fn newest_signing_key(&self) -> Result<Option<SigningKey>, StoreError>;
+
+    /// The x-signing-token of the account's company; `None` if there is no such account.
+    async fn signing_token(&self, account: AccountId) -> Result<Option<SigningToken>, StoreError>;
+
+    /// `action` is the one that the audit log names.
+    async fn set_signing_token(
+        &self,
+        account: AccountId,
+        token: SigningToken,
+        action: &'static str,
+        by: Actor,
+    ) -> Result<Written, StoreError>;
+
+    /// A line about a change of a conference endpoint, which another part of the store has made: the one
+    /// kind of line that is written after its change, not with it.
+    async fn record_endpoint(&self, change: EndpointChange, by: Actor) -> Result<(), StoreError>;
 
     /// Newest first; `before` is the number of the last line already seen.
     async fn audit(

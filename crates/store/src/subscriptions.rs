@@ -57,12 +57,14 @@ pub enum Creation {
     LimitReached,
 }
 
-/// What becomes of a subscription by a PUT or a renewal. The target cannot be changed.
+/// What becomes of a subscription by a PUT or a renewal.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub filters: Option<FilterTexts>,
     /// The lifetime becomes this and starts anew.
     pub renewed_for: Option<Duration>,
+    /// A webhook's other address; nothing else of a target can be changed.
+    pub address: Option<String>,
 }
 
 /// Who a subscription is, live or ended, without what it wants: all that the history needs of it.
@@ -180,6 +182,16 @@ pub trait Subscriptions: Send + Sync + 'static {
         scope: Scope,
         numbers: Vec<SubscriptionNo>,
     ) -> Result<HashMap<SubscriptionNo, Known>, StoreError>;
+
+    /// Live ones that were made at the door for conference endpoints, of one account or of all, from `from`
+    /// on, at most `limit`.
+    async fn conference_endpoints(
+        &self,
+        account: Option<AccountId>,
+        from: SubscriptionNo,
+        limit: usize,
+        now: WallTime,
+    ) -> Result<Page, StoreError>;
 
     /// Live ones of the scope from `from` on, at most `limit`.
     async fn page(

@@ -30,6 +30,7 @@ pub use entry::{
 };
 pub use fields::CatalogueError;
 pub use place::{Place, Pointer};
+pub(crate) use shaping::Shaping;
 
 use crate::id::{AccountId, ExtensionId};
 use crate::subscription::Door;

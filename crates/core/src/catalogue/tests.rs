@@ -2,6 +2,7 @@
 
 mod operator;
 mod samples;
+mod seed_002;
 
 use std::sync::LazyLock;
 

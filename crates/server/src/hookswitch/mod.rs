@@ -1,6 +1,7 @@
 //! Our own API, `/hookswitch/v1`: publishing, history, provisioning, operations. Wire formats are in interface.md.
 
 pub mod audit;
+mod company;
 pub mod event_types;
 pub mod history;
 pub mod operations;
@@ -14,7 +15,8 @@ mod violations;
 
 use std::sync::Arc;
 
-pub use self::provisioning::Turns;
+pub(crate) use self::provisioning::{Id, Listing, Wrong, carried_through};
+pub use self::provisioning::{Operator, Turns};
 pub use self::violations::Violations;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

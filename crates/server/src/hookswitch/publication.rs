@@ -1,14 +1,16 @@
 //! Reading a publish request: one object, an array, NDJSON or CloudEvents, into checked publications.
 //!
 //! Every bad entry is named with its index, the field and the reason; one bad entry refuses the request.
-//! A body is checked against the schema of its event type: where that is strict a body that breaks it is a
-//! bad entry, elsewhere it is taken and the violation told (D14).
-//! The body of an event is kept raw: parsed once to be minified, never copied afterwards (D22).
+//! The body of an event is kept raw: parsed once to be minified, never copied afterwards (D22). It is checked
+//! against the schema of its event type: where that is strict a body that breaks it is a bad entry, elsewhere
+//! it is taken and the violation told (D14).
+//!
+//! Whose a company is only the directory knows; `company` asks it and settles what is claimed here.
 
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
-use hookswitch_core::catalogue::{Catalogue, EntryNo, OnViolation};
+use hookswitch_core::catalogue::{Catalogue, EntryNo, OnViolation, Resolved, Scope};
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_core::event::Event;
@@ -16,8 +18,13 @@ use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::schema::{Schema, Violation};
 use hookswitch_engine::Publication;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 use uuid::Uuid;
+
+/// How the company inside a conference event's body is named.
+const COMPANY_IN_PAYLOAD: &str = "payload.company_id";
 
 /// What is wrong with one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,19 +45,6 @@ pub(super) enum Unreadable {
     Bad(Vec<BadEntry>),
 }
 
-/// What a publish request says.
-pub(super) struct Request {
-    pub(super) publications: Vec<Publication>,
-    /// For each publication, how its body breaks a schema that is not strict.
-    pub(super) violations: Vec<Option<String>>,
-}
-
-/// One checked entry.
-struct Read {
-    publication: Publication,
-    violation: Option<String>,
-}
-
 /// An entry as it is written, before anything is checked. `accountId` and `companyId` may be strings or
 /// integers (D19).
 #[derive(Default, Deserialize)]
@@ -68,6 +62,8 @@ struct Entry<'a> {
     timestamp: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     account_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    company_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
     recipients: Option<&'a RawValue>,
 }
@@ -89,6 +85,34 @@ struct CloudEvent<'a> {
     data: Option<&'a RawValue>,
     #[serde(borrow, default)]
     accountid: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    companyid: Option<&'a RawValue>,
+}
+
+/// Entries that are good by themselves, and the companies that some of them name.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) publications: Vec<Publication>,
+    pub(super) claims: Vec<Claim>,
+    /// By their place: how bodies break a schema that is not strict.
+    pub(super) violations: Vec<(usize, String)>,
+}
+
+/// An entry that names a company, or that nothing but a company can give an account.
+pub(super) struct Claim {
+    pub(super) index: usize,
+    /// Whether the event has its account already; it must be the company's then.
+    pub(super) has_account: bool,
+    /// Each with the member that names it.
+    pub(super) companies: SmallVec<[(&'static str, u64); 2]>,
+}
+
+/// An entry that was read.
+struct Checked {
+    publication: Publication,
+    has_account: bool,
+    companies: SmallVec<[(&'static str, u64); 2]>,
+    violation: Option<String>,
 }
 
 /// What checking an entry needs.
@@ -102,7 +126,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn read(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Request, Unreadable> {
+    pub(super) fn read(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Entries, Unreadable> {
         let content_type =
             headers.get(header::CONTENT_TYPE).map_or(Ok("application/json"), |value| value.to_str());
         let content_type = content_type.map_err(|_| Unreadable::MediaType("not text".into()))?;
@@ -117,7 +141,7 @@ impl Reader<'_> {
         }
     }
 
-    fn json(&self, bytes: &[u8]) -> Result<Request, Unreadable> {
+    fn json(&self, bytes: &[u8]) -> Result<Entries, Unreadable> {
         if first_byte(bytes) == Some(b'[') {
             let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(malformed)?;
             return self.entries(raw.into_iter().map(|raw| raw.get().as_bytes()));
@@ -134,13 +158,13 @@ impl Reader<'_> {
         })
     }
 
-    fn lines(&self, bytes: &[u8]) -> Result<Request, Unreadable> {
+    fn lines(&self, bytes: &[u8]) -> Result<Entries, Unreadable> {
         let lines =
             bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
         self.entries(lines)
     }
 
-    fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Request, Unreadable> {
+    fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
             let entry: Entry<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
             self.check(index, &entry)
@@ -148,13 +172,13 @@ impl Reader<'_> {
         self.collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
-    fn batch(&self, bytes: &[u8]) -> Result<Request, Unreadable> {
+    fn batch(&self, bytes: &[u8]) -> Result<Entries, Unreadable> {
         let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(malformed)?;
         let raw: Vec<&[u8]> = raw.into_iter().map(|raw| raw.get().as_bytes()).collect();
         self.structured(&raw)
     }
 
-    fn structured(&self, raw: &[&[u8]]) -> Result<Request, Unreadable> {
+    fn structured(&self, raw: &[&[u8]]) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
             let event: CloudEvent<'_> =
                 serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
@@ -163,13 +187,16 @@ impl Reader<'_> {
         self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
-    fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Request, Unreadable> {
+    fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Entries, Unreadable> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
         let needed = |name: &'static str| text(name).ok_or_else(|| bad(0, name, "is missing"));
         let read = || {
             let data: &RawValue = serde_json::from_slice(bytes).map_err(|error| bad_json(0, &error))?;
-            let account = text("ce-accountid").map(|account| RawValue::from_string(format!("\"{account}\"")));
-            let account = account.transpose().map_err(|_| bad(0, "ce-accountid", "is no account id"))?;
+            let quoted = |name: &'static str| {
+                let raw = text(name).map(|id| RawValue::from_string(format!("\"{id}\"")));
+                raw.transpose().map_err(|_| bad(0, name, "is not an id"))
+            };
+            let (account, company) = (quoted("ce-accountid")?, quoted("ce-companyid")?);
             let event = CloudEvent {
                 specversion: needed("ce-specversion")?,
                 id: needed("ce-id")?,
@@ -178,13 +205,14 @@ impl Reader<'_> {
                 time: text("ce-time"),
                 data: Some(data),
                 accountid: account.as_deref(),
+                companyid: company.as_deref(),
             };
             self.cloud_event(0, &event)
         };
         self.collect(std::iter::once(read()))
     }
 
-    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Read, BadEntry> {
+    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Checked, BadEntry> {
         if event.specversion != "1.0" {
             return Err(bad(index, "specversion", "must be 1.0"));
         }
@@ -197,22 +225,27 @@ impl Reader<'_> {
             uuid: Some(Cow::Owned(uuid.to_string())),
             timestamp: event.time.as_deref().map(Cow::Borrowed),
             account_id: event.accountid,
+            company_id: event.companyid,
             ..Entry::default()
         };
         self.check(index, &entry)
     }
 
-    fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Read, BadEntry> {
+    fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Checked, BadEntry> {
         let name = entry.event.as_deref().ok_or_else(|| bad(index, "event", "is missing"))?;
         let resolved =
             self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
-        let account = self.account(index, entry, resolved.account)?;
+        let account = account(index, entry, resolved.account)?;
         let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
         let body = envelope::minify_valid(body, self.body_limit).map_err(|error| BadEntry {
             too_large: matches!(error, BodyError::TooLarge { .. }),
             ..bad(index, "body", error.to_string())
         })?;
         let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, "body", why))?;
+        let companies = self.companies(index, entry, &resolved, &body)?;
+        if account.is_none() && companies.is_empty() {
+            return Err(self.nobodys(index, &resolved));
+        }
         let parse_uuid = |text: &str| Uuid::parse_str(text).map_err(|_| bad(index, "uuid", "is not a uuid"));
         let parse_time = |text: &str| {
             WallTime::parse_iso8601(text).ok_or_else(|| bad(index, "timestamp", "is not an ISO 8601 time"))
@@ -221,7 +254,8 @@ impl Reader<'_> {
         let timestamp = entry.timestamp.as_deref().map(parse_time).transpose()?;
         let event = Event {
             uuid: uuid.unwrap_or_else(|| self.handles.uuid_v7()),
-            account,
+            // Settled with the company where nothing else names one.
+            account: account.unwrap_or_default(),
             name: name.to_owned(),
             timestamp: timestamp.unwrap_or(self.now),
             accepted_at: self.now,
@@ -234,7 +268,7 @@ impl Reader<'_> {
             uuid_is_publishers: uuid.is_some(),
             timestamp_is_publishers: timestamp.is_some(),
         };
-        Ok(Read { publication, violation })
+        Ok(Checked { publication, has_account: account.is_some(), companies, violation })
     }
 
     /// How a body breaks the schema of its event type; an error where the schema is strict.
@@ -246,48 +280,89 @@ impl Reader<'_> {
         }
     }
 
-    fn collect(&self, read: impl Iterator<Item = Result<Read, BadEntry>>) -> Result<Request, Unreadable> {
-        let count = read.size_hint().0;
-        let mut good =
-            Request { publications: Vec::with_capacity(count), violations: Vec::with_capacity(count) };
+    /// The companies that the entry names: by itself, and in the payload of a conference event.
+    fn companies(
+        &self,
+        index: usize,
+        entry: &Entry<'_>,
+        resolved: &Resolved,
+        body: &[u8],
+    ) -> Result<SmallVec<[(&'static str, u64); 2]>, BadEntry> {
+        let mut companies = SmallVec::new();
+        if let Some(raw) = present(entry.company_id) {
+            companies
+                .push(("companyId", id(raw).ok_or_else(|| bad(index, "companyId", "is not a company id"))?));
+        }
+        if !self.is_conference(resolved) {
+            return Ok(companies);
+        }
+        let body: Value = serde_json::from_slice(body).map_err(|error| bad_json(index, &error))?;
+        if let Some(company) = body.get("company_id") {
+            let company =
+                company.as_u64().ok_or_else(|| bad(index, COMPANY_IN_PAYLOAD, "is not a company id"))?;
+            companies.push((COMPANY_IN_PAYLOAD, company));
+        }
+        Ok(companies)
+    }
+
+    fn is_conference(&self, resolved: &Resolved) -> bool {
+        self.catalogue.form(resolved.form).scope == Scope::Conference
+    }
+
+    fn nobodys(&self, index: usize, resolved: &Resolved) -> BadEntry {
+        if self.is_conference(resolved) {
+            let reason = "is missing, and neither accountId nor payload.company_id says whose it is";
+            bad(index, "companyId", reason)
+        } else {
+            bad(index, "accountId", "is missing, and the event's path names no account")
+        }
+    }
+
+    fn collect(&self, read: impl Iterator<Item = Result<Checked, BadEntry>>) -> Result<Entries, Unreadable> {
+        let mut good = Entries { publications: Vec::with_capacity(read.size_hint().0), ..Entries::default() };
         let mut wrong = Vec::new();
-        for (count, one) in read.enumerate() {
-            if count >= self.entries_limit {
+        for (index, one) in read.enumerate() {
+            if index >= self.entries_limit {
                 return Err(Unreadable::TooManyEntries(self.entries_limit));
             }
             match one {
-                Ok(read) => {
-                    good.publications.push(read.publication);
-                    good.violations.push(read.violation);
+                Ok(Checked { publication, has_account, companies, violation }) => {
+                    good.publications.push(publication);
+                    good.violations.extend(violation.map(|violation| (index, violation)));
+                    if !has_account || !companies.is_empty() {
+                        good.claims.push(Claim { index, has_account, companies });
+                    }
                 }
                 Err(bad) => wrong.push(bad),
             }
         }
         if wrong.is_empty() && !good.publications.is_empty() { Ok(good) } else { Err(Unreadable::Bad(wrong)) }
     }
+}
 
-    fn account(
-        &self,
-        index: usize,
-        entry: &Entry<'_>,
-        in_path: Option<AccountId>,
-    ) -> Result<AccountId, BadEntry> {
-        let named = match entry.account_id {
-            None => None,
-            Some(raw) => {
-                Some(id(raw).map(AccountId).ok_or_else(|| bad(index, "accountId", "is not an account id"))?)
-            }
-        };
-        match (named, in_path) {
-            (Some(named), Some(in_path)) if named != in_path => {
-                let reason = format!("is {named}, but the path of event names account {in_path}");
-                Err(bad(index, "accountId", reason))
-            }
-            (named, in_path) => named
-                .or(in_path)
-                .ok_or_else(|| bad(index, "accountId", "is missing, and the event's path names no account")),
+fn account(
+    index: usize,
+    entry: &Entry<'_>,
+    in_path: Option<AccountId>,
+) -> Result<Option<AccountId>, BadEntry> {
+    let named = match present(entry.account_id) {
+        None => None,
+        Some(raw) => {
+            Some(id(raw).map(AccountId).ok_or_else(|| bad(index, "accountId", "is not an account id"))?)
         }
+    };
+    match (named, in_path) {
+        (Some(named), Some(in_path)) if named != in_path => {
+            let reason = format!("is {named}, but the path of event names account {in_path}");
+            Err(bad(index, "accountId", reason))
+        }
+        (named, in_path) => Ok(named.or(in_path)),
     }
+}
+
+/// A member that is there and not null.
+fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
+    raw.filter(|raw| raw.get() != "null")
 }
 
 /// How a body breaks a schema; a body is JSON, which was checked before.
@@ -295,7 +370,7 @@ pub(super) fn violation_of(schema: &Schema, body: &[u8]) -> Option<Violation> {
     if schema.fits(body) {
         return None;
     }
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let value: Value = serde_json::from_slice(body).ok()?;
     schema.check(&value).err()
 }
 
@@ -308,7 +383,7 @@ fn in_words(violation: &Violation) -> String {
 }
 
 fn recipients(index: usize, entry: &Entry<'_>) -> Result<Option<Vec<ExtensionId>>, BadEntry> {
-    let Some(raw) = entry.recipients.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    let Some(raw) = present(entry.recipients) else { return Ok(None) };
     let refuse = || bad(index, "recipients", "must be a list of extension ids");
     let raw: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| refuse())?;
     raw.into_iter().map(|raw| id(raw).map(ExtensionId).ok_or_else(refuse)).collect::<Result<_, _>>().map(Some)
@@ -319,7 +394,7 @@ fn id(raw: &RawValue) -> Option<u64> {
     raw.get().trim_matches('"').parse().ok()
 }
 
-fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {
+pub(super) fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {
     BadEntry { index, field, reason: reason.into(), too_large: false }
 }
 

@@ -13,7 +13,8 @@ use hookswitch_store::log::Acceptance;
 use serde::Serialize;
 use serde_json::json;
 
-use super::publication::{BadEntry, Reader, Request, Unreadable};
+use super::company;
+use super::publication::{BadEntry, Reader, Unreadable};
 use crate::body::Payload;
 use crate::config::Limits;
 use crate::metering::Exceeded;
@@ -90,8 +91,10 @@ pub(super) async fn accept(
         handles: &app.handles,
         now: app.handles.now(),
     };
-    let Request { mut publications, violations } =
-        reader.read(headers, bytes).map_err(|error| unreadable(error, limits))?;
+    let mut entries = reader.read(headers, bytes).map_err(|error| unreadable(error, limits))?;
+    let violations = std::mem::take(&mut entries.violations);
+    let settled = company::settle(app, entries).await?;
+    let mut publications = settled.map_err(|wrong| bad_entries(&wrong, limits))?;
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
         if bound.is_some_and(|bound| bound != account) {
@@ -120,8 +123,7 @@ pub(super) async fn accept(
     };
     let events: Vec<PublishedEvent> = uuids.iter().zip(&acceptances).map(outcome).collect();
     let mut broken = Vec::new();
-    for (index, violation) in violations.into_iter().enumerate() {
-        let Some(reason) = violation else { continue };
+    for (index, reason) in violations {
         if !events[index].duplicate {
             app.violations.count(&app.catalogue.entry(entries[index]).name);
         }

@@ -10,7 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::SubscriptionNo;
-use hookswitch_core::subscription::Subscription;
+use hookswitch_core::subscription::{Door, Subscription};
 use serde::{Deserialize, Serialize};
 
 use super::history::Viewer;
@@ -30,8 +30,9 @@ pub struct OwnedSubscription {
     #[serde(flatten)]
     pub subscription: SubscriptionInfo,
     pub account_id: String,
-    /// The extension that made it.
-    pub owner_id: String,
+    /// The extension that made it; a conference endpoint is made by an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -78,7 +79,7 @@ fn owned(subscription: &Subscription, app: &App, now: WallTime) -> OwnedSubscrip
     OwnedSubscription {
         subscription: SubscriptionInfo::of(subscription, &app.front.base_url, now),
         account_id: subscription.account.to_string(),
-        owner_id: subscription.owner.to_string(),
+        owner_id: (subscription.door != Door::Conference).then(|| subscription.owner.to_string()),
     }
 }
 

@@ -2,8 +2,11 @@
 //! moves. What needs the real program (signals, kill -9) is in the top-level `tests/`.
 
 mod cast;
+mod catalogue;
 mod certificate;
 mod changes;
+mod conference;
+mod conference_refusals;
 mod disabled;
 mod error_table;
 mod event_types;
@@ -16,4 +19,5 @@ mod retry_schedule;
 mod store_cost;
 mod team_messaging;
 mod two_servers;
+mod webinar;
 mod world;

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_team_messaging.sql"),
     include_str!("migrations/0004_sign_in.sql"),
     include_str!("migrations/0005_provisioning.sql"),
+    include_str!("migrations/0006_conference_endpoints.sql"),
 ];
 
 pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {

@@ -46,6 +46,58 @@ fn a_sample_is_heard_by_its_own_filters_by_whichever_path_it_is_published_and_by
     }
 }
 
+/// Every text, number and truth value in a sample, as a query would name it.
+fn leaves(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => members.values().for_each(|member| leaves(member, out)),
+        Value::Array(elements) => elements.iter().for_each(|element| leaves(element, out)),
+        Value::String(text) => out.push(text.clone()),
+        Value::Null => {}
+        other => out.push(other.to_string()),
+    }
+}
+
+#[test]
+fn a_refining_parameter_lets_the_sample_through_for_its_own_value_and_for_no_other() {
+    let mut complaints = Vec::new();
+    let mut tried = 0;
+    for (_, entry) in CATALOGUE.entries() {
+        for parameter in &entry.parameters {
+            let ParameterKind::Refine(refine) = &parameter.kind else { continue };
+            let mut candidates = refine.values.clone();
+            if candidates.is_empty() {
+                candidates.push("no such value".to_owned());
+                leaves(&entry.sample, &mut candidates);
+            }
+            for form in &entry.forms {
+                let heard =
+                    candidates.iter().filter(|value| hears(entry, *form, &parameter.name, value)).count();
+                if heard == 0 || heard == candidates.len() && heard > 1 {
+                    complaints.push(format!(
+                        "{}: {} of {} by {}",
+                        entry.name,
+                        heard,
+                        candidates.len(),
+                        parameter.name
+                    ));
+                }
+                tried += 1;
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "none or all of the values let the sample through: {complaints:#?}");
+    assert!(tried > 25, "{tried}");
+}
+
+/// Whether the sample is for a filter of this form with this value of a parameter.
+fn hears(entry: &Entry, form: FormNo, parameter: &str, value: &str) -> bool {
+    let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+    let text = format!("{}?{parameter}={value}", filter(form).text());
+    let refined = parse(entry.door, &text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let path = CATALOGUE.sample_path(form, ACCOUNT, OWNER);
+    !matches(&index_of(&[refined]), &path, &entry.sample).is_empty()
+}
+
 #[test]
 fn a_filter_is_echoed_as_the_path_of_the_event_it_asks_for() {
     for (_, entry) in CATALOGUE.entries() {

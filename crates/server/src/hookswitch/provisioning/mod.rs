@@ -26,7 +26,9 @@ use utoipa_axum::routes;
 
 pub use self::operator::Operator;
 pub use self::turn::Turns;
-pub(super) use self::wire::{Listing, text_or};
+pub(crate) use self::turn::carried_through;
+pub(super) use self::wire::text_or;
+pub(crate) use self::wire::{Id, Listing, Wrong};
 use crate::state::App;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {

@@ -18,7 +18,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub(super) fn acts(&self, app: &App) -> Actor {
+    pub(crate) fn acts(&self, app: &App) -> Actor {
         Actor { token: Some(self.token), name: self.name.clone(), at: app.handles.now() }
     }
 }

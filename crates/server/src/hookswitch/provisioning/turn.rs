@@ -13,12 +13,12 @@ pub struct Turns {
     last_id: Mutex<u64>,
 }
 
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     last_id: MutexGuard<'a, u64>,
 }
 
 impl Turns {
-    pub(super) async fn mine(&self) -> Turn<'_> {
+    pub(crate) async fn mine(&self) -> Turn<'_> {
         Turn { last_id: self.last_id.lock().await }
     }
 }
@@ -34,7 +34,7 @@ impl Turn<'_> {
 }
 
 /// Runs `work` to its end whatever becomes of the caller.
-pub(super) async fn carried_through<T: Send + 'static>(
+pub(crate) async fn carried_through<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     let internal = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error");

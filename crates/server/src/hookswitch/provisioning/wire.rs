@@ -17,10 +17,10 @@ const PAGE_AT_MOST: usize = 1000;
 
 /// An id, as a string of digits or an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Id(pub(super) u64);
+pub(crate) struct Id(pub(crate) u64);
 
 impl Id {
-    pub(super) fn parse(text: &str) -> Option<u64> {
+    pub(crate) fn parse(text: &str) -> Option<u64> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().ok().filter(|id| digits && (1..=GREATEST_ID).contains(id))
     }
@@ -66,13 +66,13 @@ where
 
 /// A member that is wrong, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
-    pub(super) field: &'static str,
-    pub(super) why: String,
+pub(crate) struct Wrong {
+    pub(crate) field: &'static str,
+    pub(crate) why: String,
 }
 
 impl Wrong {
-    pub(super) fn new(field: &'static str, why: impl Into<String>) -> Self {
+    pub(crate) fn new(field: &'static str, why: impl Into<String>) -> Self {
         Self { field, why: why.into() }
     }
 }

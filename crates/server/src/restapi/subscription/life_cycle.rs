@@ -65,7 +65,7 @@ impl Subscribing {
         Self { shared: Arc::new(Shared { parts, in_order: std::array::from_fn(|_| Mutex::new(())) }) }
     }
 
-    fn parts(&self) -> &Parts {
+    pub(super) fn parts(&self) -> &Parts {
         &self.shared.parts
     }
 
@@ -86,7 +86,7 @@ impl Subscribing {
         let CreateRequest { event_filters, expires_in, delivery } = request;
         let Delivery::Webhook { address, verification_token } = delivery;
         let checked = parts.handshakes.check(&address, user.account)?;
-        let target = Target::Webhook { address, verification_token };
+        let target = Target::Webhook { address, verification_token, signing_secret: None };
         let lifetime = target.lifetimes().grant(expires_in);
         let grant = self.grant(user, door, event_filters).await?;
         filters::check_reminders(&grant.granted, lifetime)?;
@@ -175,7 +175,11 @@ impl Subscribing {
         .await
     }
 
-    async fn store_new(&self, new: NewSubscription, limit: usize) -> Result<Arc<Subscription>, Refusal> {
+    pub(super) async fn store_new(
+        &self,
+        new: NewSubscription,
+        limit: usize,
+    ) -> Result<Arc<Subscription>, Refusal> {
         let parts = self.parts();
         let _in_order = self.in_order(new.id).await;
         match parts.store.create(new, limit).await? {
@@ -193,21 +197,26 @@ impl Subscribing {
     /// is ended here. To be asked after it was made.
     async fn check_owner(&self, made: &Subscription) -> Result<(), Refusal> {
         let parts = self.parts();
-        let enabled = match parts.directory.extension(made.account, made.owner).await? {
-            Some(extension) if extension.status == ExtensionStatus::Enabled => {
-                let account = parts.directory.account(made.account).await?;
-                account.is_some_and(|account| account.status != AccountStatus::Disabled)
-                    && parts.directory.app(made.app).await?.is_some()
-            }
-            _ => false,
-        };
-        if enabled {
+        if self.owner_is_enabled(made).await? {
             return Ok(());
         }
         if parts.store.end(made.no, EndReason::OwnerDisabled, parts.handles.now()).await? {
             parts.changes.removed(made.no, EndReason::OwnerDisabled);
         }
         Err(Refusal::OwnerDisabled)
+    }
+
+    async fn owner_is_enabled(&self, made: &Subscription) -> Result<bool, Refusal> {
+        let directory = &self.parts().directory;
+        if made.door != Door::Conference {
+            let extension = directory.extension(made.account, made.owner).await?;
+            let enabled = extension.is_some_and(|extension| extension.status == ExtensionStatus::Enabled);
+            if !enabled || directory.app(made.app).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        let account = directory.account(made.account).await?;
+        Ok(account.is_some_and(|account| account.status != AccountStatus::Disabled))
     }
 
     async fn change(
@@ -238,7 +247,11 @@ impl Subscribing {
         let effect = effect_of_put(filters, asked, present.lifetime, parts.put_semantics);
         let replacement = grant.filter(|_| effect.replaces_filters);
         check_reminders(&replacement, &parsed, &present, effect)?;
-        let change = Change { filters: replacement.map(Grant::into_texts), renewed_for: effect.renewed_for };
+        let change = Change {
+            filters: replacement.map(Grant::into_texts),
+            renewed_for: effect.renewed_for,
+            ..Change::default()
+        };
         let changed = parts.store.change(owner(user), door, id, change, parts.handles.now()).await?;
         let changed = Arc::new(changed.ok_or_else(|| missing(id))?);
         self.tell(&changed, |changes, subscription| changes.replaced(subscription)).await?;
@@ -280,7 +293,7 @@ impl Subscribing {
         .await
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         subscription: &Arc<Subscription>,
         call: impl FnOnce(&dyn SubscriptionChanges, Arc<Subscription>) + Send + 'static,
@@ -290,14 +303,14 @@ impl Subscribing {
             .await
     }
 
-    async fn in_order(&self, id: SubscriptionId) -> MutexGuard<'_, ()> {
+    pub(super) async fn in_order(&self, id: SubscriptionId) -> MutexGuard<'_, ()> {
         // The last bytes of an id are random.
         let [.., last] = *id.0.as_bytes();
         self.shared.in_order[usize::from(last) % LOCKS].lock().await
     }
 
     /// Runs `work` to its end, also if the caller is dropped because its client has hung up.
-    async fn carry_through<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Refusal>
+    pub(super) async fn carry_through<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,

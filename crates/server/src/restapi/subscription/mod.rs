@@ -2,10 +2,12 @@
 //!
 //! The handlers here name the paths; `webinar` is a second door to the same. `answers` turns a call into
 //! its answer, `request` and `info` are the wire forms, `life_cycle` does it, `filters` judges the event
-//! filters, `handshake` bounds the handshakes, `refusal` has every way to be refused. What a PUT means is
+//! filters, `handshake` bounds the handshakes, `refusal` has every way to be refused.
+//! `endpoints` is the same life cycle for conference endpoints, which operators make. What a PUT means is
 //! `core::lifetime`'s to say, what the handshake checks `transport::webhook`'s.
 
 pub(crate) mod answers;
+mod endpoints;
 mod filters;
 mod handshake;
 mod info;
@@ -22,6 +24,7 @@ use hookswitch_core::subscription::Door;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use self::endpoints::{EndpointUpdate, NewEndpoint};
 pub use self::handshake::Handshakes;
 pub use self::info::{SubscriptionInfo, SubscriptionList};
 pub use self::life_cycle::{Parts, Subscribing};

@@ -66,7 +66,7 @@ pub(super) fn insert_account(db: &Connection, secrets: &Secrets, new: &NewAccoun
         signed(account.company)?,
         account.created_at.0,
     ])?;
-    let sealed = secrets.seal(&format!("account/{id}/conference-token"), &new.conference_token);
+    let sealed = secrets.seal(&super::conference_token_place(account.id), &new.conference_token);
     db.prepare_cached("INSERT INTO company_tokens (account, sealed_current) VALUES (?1, ?2)")?
         .execute(params![id, sealed])?;
     insert_number(db, &account.main_number, id, None)

@@ -35,6 +35,11 @@ pub struct SqliteDirectory {
     secrets: Secrets,
 }
 
+/// Where the x-signing-token of an account's company is sealed.
+fn conference_token_place(account: AccountId) -> String {
+    format!("account/{account}/conference-token")
+}
+
 /// Seals with fresh nonces.
 #[derive(Clone)]
 struct Secrets {

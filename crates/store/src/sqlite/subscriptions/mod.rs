@@ -17,7 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hookswitch_core::clock::{Entropy, WallTime};
 use hookswitch_core::delivery::EndReason;
-use hookswitch_core::id::{FilterNo, SubscriptionId, SubscriptionNo};
+use hookswitch_core::id::{AccountId, FilterNo, SubscriptionId, SubscriptionNo};
 use hookswitch_core::subscription::{
     BlacklistedData, DisabledFilter, Door, Owner, Status, SubscribedFilter, Subscription, Target,
 };
@@ -48,10 +48,10 @@ impl SqliteSubscriptions {
     }
 
     fn target_columns(&self, new: &NewSubscription) -> TargetColumns {
-        TargetColumns::of(&new.target, |secret| {
+        TargetColumns::of(&new.target, |name, secret| {
             let mut nonce = [0; NONCE_BYTES];
             self.entropy.fill(&mut nonce);
-            self.vault.seal(nonce, &token_place(new.id), secret.as_bytes())
+            self.vault.seal(nonce, &place(new.id, name), secret.as_bytes())
         })
     }
 
@@ -89,9 +89,9 @@ impl SqliteSubscriptions {
     }
 }
 
-/// Where a verification token is sealed, so that it opens in its own row only.
-fn token_place(id: SubscriptionId) -> String {
-    format!("subscription/{id}/verification-token")
+/// Where a secret is sealed, so that it opens in its own row only.
+fn place(id: SubscriptionId, name: &str) -> String {
+    format!("subscription/{id}/{name}")
 }
 
 /// A row with the texts of its filters and its secrets.
@@ -124,14 +124,15 @@ fn target(vault: &Vault, header: &Header) -> Result<Target, StoreError> {
     let damaged = |what: &str| StoreError::Corrupt(format!("control.db, subscription {id}: {what}"));
     match (header.transport.as_str(), &header.address) {
         ("WebHook", Some(address)) => {
-            let open = |sealed: &Vec<u8>| vault.open_text(&token_place(id), sealed);
-            let verification_token = header
-                .sealed_token
-                .as_ref()
-                .map(open)
-                .transpose()
-                .map_err(|error| damaged(&error.to_string()))?;
-            Ok(Target::Webhook { address: address.clone(), verification_token })
+            let open = |name: &str, sealed: &Option<Vec<u8>>| {
+                let open = |sealed: &Vec<u8>| vault.open_text(&place(id, name), sealed);
+                sealed.as_ref().map(open).transpose().map_err(|error| damaged(&error.to_string()))
+            };
+            Ok(Target::Webhook {
+                address: address.clone(),
+                verification_token: open(writes::VERIFICATION_TOKEN, &header.sealed_token)?,
+                signing_secret: open(writes::SIGNING_SECRET, &header.sealed_secret)?,
+            })
         }
         (transport, _) => Err(damaged(&format!("transport {transport:?} is unknown to this program"))),
     }
@@ -232,6 +233,9 @@ impl Subscriptions for SqliteSubscriptions {
                 };
                 if let Some(filters) = filters {
                     writes::replace_filters(transaction, &present, written, &filters, now)?;
+                }
+                if let Some(address) = &change.address {
+                    writes::set_address(transaction, present.known.no, address)?;
                 }
                 if let Some(lifetime) = change.renewed_for {
                     writes::renew(transaction, present.known.no, lifetime, now)?;
@@ -353,6 +357,21 @@ impl Subscriptions for SqliteSubscriptions {
         self.db.read(move |connection| reads::belonging(connection, to, limit)).await
     }
 
+    async fn conference_endpoints(
+        &self,
+        account: Option<AccountId>,
+        from: SubscriptionNo,
+        limit: usize,
+        now: WallTime,
+    ) -> Result<Page, StoreError> {
+        let records = self
+            .read_many(move |connection| {
+                reads::conference_endpoints(connection, account, from, limit + 1, now)
+            })
+            .await?;
+        Ok(cut(records, limit))
+    }
+
     async fn page(
         &self,
         scope: Scope,
@@ -360,10 +379,14 @@ impl Subscriptions for SqliteSubscriptions {
         limit: usize,
         now: WallTime,
     ) -> Result<Page, StoreError> {
-        // One more than asked for says where the next page begins.
-        let mut records =
+        let records =
             self.read_many(move |connection| reads::page(connection, scope, from, limit + 1, now)).await?;
-        let next = records.split_off(records.len().min(limit)).first().map(|subscription| subscription.no);
-        Ok(Page { records, next })
+        Ok(cut(records, limit))
     }
+}
+
+/// A page of one more than was asked for: that one says where the next page begins.
+fn cut(mut records: Vec<Subscription>, limit: usize) -> Page {
+    let next = records.split_off(records.len().min(limit)).first().map(|subscription| subscription.no);
+    Page { records, next }
 }

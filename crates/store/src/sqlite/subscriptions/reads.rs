@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use hookswitch_core::clock::WallTime;
-use hookswitch_core::id::{SubscriptionId, SubscriptionNo};
+use hookswitch_core::id::{AccountId, SubscriptionId, SubscriptionNo};
 use hookswitch_core::vault::Vault;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -113,6 +113,29 @@ pub(super) fn page(
             params![from.0, now.0, limit],
         ),
     }
+}
+
+pub(super) fn conference_endpoints(
+    connection: &Connection,
+    account: Option<AccountId>,
+    from: SubscriptionNo,
+    limit: usize,
+    now: WallTime,
+) -> Result<Vec<Header>, StoreError> {
+    rows::many(
+        connection,
+        select!(
+            "WHERE s.door = 'conference' AND (?1 IS NULL OR s.account = ?1) AND s.no >= ?2
+               AND s.ended_at IS NULL AND s.expires_at > ?3
+             ORDER BY s.no LIMIT ?4"
+        ),
+        params![
+            account.map(|account| account.0.cast_signed()),
+            from.0,
+            now.0,
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
+    )
 }
 
 pub(super) fn belonging(

@@ -18,7 +18,7 @@ macro_rules! select {
         concat!(
             "SELECT s.no, s.id, s.door, s.account, s.extension, s.app, s.ended_at, s.end_reason, s.status, ",
             "s.blacklisted_at, s.blacklisted_reason, s.created_at, s.expires_at, s.lifetime, s.transport, ",
-            "s.address, s.verification_token, f.no, f.first_filter, f.last_filter, f.disabled ",
+            "s.address, s.verification_token, f.no, f.first_filter, f.last_filter, f.disabled, s.signing_secret ",
             "FROM subscriptions s JOIN filter_sets f ON f.no = s.filter_set ",
             $rest
         )
@@ -41,6 +41,7 @@ pub(super) struct Header {
     pub(super) transport: String,
     pub(super) address: Option<String>,
     pub(super) sealed_token: Option<Vec<u8>>,
+    pub(super) sealed_secret: Option<Vec<u8>>,
     pub(super) set: i64,
     pub(super) first_filter: i64,
     pub(super) last_filter: i64,
@@ -85,6 +86,7 @@ fn header(row: &Row<'_>) -> Result<Header, StoreError> {
         first_filter: row.get(18)?,
         last_filter: row.get(19)?,
         disabled: row.get(20)?,
+        sealed_secret: row.get(21)?,
     })
 }
 

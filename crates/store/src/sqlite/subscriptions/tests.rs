@@ -23,6 +23,7 @@ const OWNER: Owner = Owner { account: AccountId(100_001), extension: ExtensionId
 const BORN: WallTime = WallTime(1_700_000_000_000);
 const WEEK: Duration = Duration::from_secs(604_800);
 const TOKEN: &str = "a token that only the receiver knows";
+const SECRET: &str = "whsec_of-an-endpoint";
 
 fn open(folder: &TempFolder) -> SqliteSubscriptions {
     let vault = Vault::from_text(&Vault::key_text([7; KEY_BYTES])).unwrap();
@@ -41,6 +42,7 @@ fn new(id: u128) -> NewSubscription {
         target: Target::Webhook {
             address: "https://receiver.example/hook?auth=%41b".into(),
             verification_token: Some(TOKEN.into()),
+            signing_secret: None,
         },
     }
 }
@@ -107,7 +109,7 @@ async fn another_user_app_account_or_door_neither_sees_nor_changes_nor_deletes_i
         (OWNER, Door::Webinar),
     ];
     for (owner, door) in strangers {
-        let change = Change { filters: Some(texts(&["/x"])), renewed_for: Some(WEEK) };
+        let change = Change { filters: Some(texts(&["/x"])), renewed_for: Some(WEEK), ..Change::default() };
         assert_eq!(store.get(owner, door, created.id, BORN).await.unwrap(), None);
         assert_eq!(store.list(owner, door, BORN).await.unwrap(), []);
         assert_eq!(store.change(owner, door, created.id, change, BORN.plus(WEEK / 2)).await.unwrap(), None);
@@ -178,7 +180,7 @@ async fn replaced_filters_get_new_numbers_and_the_old_texts_stay_for_the_history
     let store = open(&folder);
     let before = create(&store, new(1)).await;
     let later = BORN.plus(Duration::from_secs(60));
-    let replacement = Change { filters: Some(texts(&["/b", "/c"])), renewed_for: None };
+    let replacement = Change { filters: Some(texts(&["/b", "/c"])), ..Change::default() };
     let after = store.change(OWNER, Door::Core, before.id, replacement, later).await.unwrap().unwrap();
     assert_eq!(filter_texts(&after), ["/b", "/c"]);
     assert_eq!((after.expires_at, after.lifetime, &after.target), (before.expires_at, WEEK, &before.target));
@@ -192,7 +194,7 @@ async fn replaced_filters_get_new_numbers_and_the_old_texts_stay_for_the_history
     );
 
     let day = Duration::from_secs(86_400);
-    let renewal = Change { filters: None, renewed_for: Some(day) };
+    let renewal = Change { renewed_for: Some(day), ..Change::default() };
     let renewed = store.change(OWNER, Door::Core, before.id, renewal, later).await.unwrap().unwrap();
     assert_eq!(
         (renewed.expires_at, renewed.lifetime, &renewed.filters),
@@ -209,7 +211,7 @@ async fn twenty_thousand_filters_are_one_change_in_short_transactions() {
     assert_eq!(read, created);
     assert_eq!(filter_texts(&read), many(20_000).granted);
 
-    let replacement = Change { filters: Some(many(3_001)), renewed_for: None };
+    let replacement = Change { filters: Some(many(3_001)), ..Change::default() };
     let replaced = store.change(OWNER, Door::Core, created.id, replacement, BORN).await.unwrap().unwrap();
     assert_eq!(filter_texts(&replaced), many(3_001).granted);
 }
@@ -303,4 +305,60 @@ async fn a_status_is_kept_with_its_reason_and_cannot_be_set_on_a_tombstone() {
 
     store.delete(OWNER, Door::Core, created.id, BORN).await.unwrap();
     assert_eq!(store.set_status(created.no, Status::Blacklisted, Some(data)).await.unwrap(), None);
+}
+
+fn endpoint(id: u128, account: u64) -> NewSubscription {
+    NewSubscription {
+        door: Door::Conference,
+        owner: Owner::company(AccountId(account)),
+        filters: texts(&["*"]),
+        target: Target::Webhook {
+            address: format!("https://receiver.example/{id}"),
+            verification_token: None,
+            signing_secret: Some(SECRET.into()),
+        },
+        ..new(id)
+    }
+}
+
+#[tokio::test]
+async fn conference_endpoints_are_listed_by_themselves_with_secrets_that_are_not_in_the_files() {
+    let folder = TempFolder::new();
+    let store = open(&folder);
+    let mut endpoints = Vec::new();
+    for id in 0..6 {
+        create(&store, new(id)).await;
+        endpoints.push(create(&store, endpoint(100 + id, 7 + id as u64 % 2)).await);
+    }
+    let gone = endpoints.remove(2);
+    store.delete(Owner::company(gone.account), Door::Conference, gone.id, BORN).await.unwrap();
+    let (mut listed, mut from) = (Vec::new(), Some(SubscriptionNo(0)));
+    while let Some(no) = from {
+        let page = store.conference_endpoints(None, no, 2, BORN).await.unwrap();
+        listed.extend(page.records);
+        from = page.next;
+    }
+    assert_eq!(listed, endpoints);
+    let of_one = store.conference_endpoints(Some(AccountId(8)), SubscriptionNo(0), 10, BORN).await.unwrap();
+    let of_8: Vec<_> = endpoints.iter().filter(|one| one.account == AccountId(8)).cloned().collect();
+    assert_eq!((of_one.records, of_one.next), (of_8, None));
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()), "{SECRET} is readable");
+    }
+}
+
+#[tokio::test]
+async fn another_address_is_all_that_changes_of_a_target() {
+    let folder = TempFolder::new();
+    let store = open(&folder);
+    let made = create(&store, endpoint(1, 7)).await;
+    let change = Change { address: Some("https://elsewhere.example/".into()), ..Change::default() };
+    let changed = store.change(Owner::company(made.account), Door::Conference, made.id, change, BORN).await;
+    let target = Target::Webhook {
+        address: "https://elsewhere.example/".into(),
+        verification_token: None,
+        signing_secret: Some(SECRET.into()),
+    };
+    assert_eq!(changed.unwrap(), Some(Subscription { target, ..made }));
 }

@@ -11,20 +11,27 @@ use super::rows::{self, Header, millis, select, to_word};
 use crate::StoreError;
 use crate::subscriptions::{FilterTexts, NewSubscription};
 
+/// The names by which a subscription's secrets are sealed.
+pub(super) const VERIFICATION_TOKEN: &str = "verification-token";
+pub(super) const SIGNING_SECRET: &str = "signing-secret";
+
 /// A target as its columns hold it.
 pub(super) struct TargetColumns {
     pub(super) transport: &'static str,
     pub(super) address: Option<String>,
     pub(super) sealed_token: Option<Vec<u8>>,
+    pub(super) sealed_secret: Option<Vec<u8>>,
 }
 
 impl TargetColumns {
-    pub(super) fn of(target: &Target, seal: impl Fn(&str) -> Vec<u8>) -> Self {
+    /// `seal` is given the name of a secret and the secret.
+    pub(super) fn of(target: &Target, seal: impl Fn(&str, &str) -> Vec<u8>) -> Self {
         match target {
-            Target::Webhook { address, verification_token } => Self {
+            Target::Webhook { address, verification_token, signing_secret } => Self {
                 transport: target.transport_name(),
                 address: Some(address.clone()),
-                sealed_token: verification_token.as_deref().map(seal),
+                sealed_token: verification_token.as_deref().map(|token| seal(VERIFICATION_TOKEN, token)),
+                sealed_secret: signing_secret.as_deref().map(|secret| seal(SIGNING_SECRET, secret)),
             },
         }
     }
@@ -46,8 +53,8 @@ pub(super) fn create(
     connection
         .prepare_cached(
             "INSERT INTO subscriptions (id, door, account, extension, app, status, created_at, expires_at,
-               lifetime, filter_set, transport, address, verification_token)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+               lifetime, filter_set, transport, address, verification_token, signing_secret)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             new.id.0.as_bytes(),
@@ -63,6 +70,7 @@ pub(super) fn create(
             target.transport,
             target.address,
             target.sealed_token,
+            target.sealed_secret,
         ])?;
     Ok(Some((SubscriptionNo(connection.last_insert_rowid()), set)))
 }
@@ -122,6 +130,17 @@ pub(super) fn replace_filters(
         .prepare_cached("UPDATE subscriptions SET filter_set = ?2 WHERE no = ?1")?
         .execute(params![of.known.no.0, set.no])?;
     filters::release(connection, of.set, now)
+}
+
+pub(super) fn set_address(
+    connection: &Connection,
+    no: SubscriptionNo,
+    address: &str,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE subscriptions SET address = ?2 WHERE no = ?1")?
+        .execute(params![no.0, address])?;
+    Ok(())
 }
 
 pub(super) fn renew(

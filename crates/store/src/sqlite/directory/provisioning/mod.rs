@@ -1,9 +1,10 @@
 //! Provisioning on `control.db`. This file joins the operations to the trait; the SQL is in `accounts`,
-//! `extensions`, `apps`, `tokens` (tokens and credentials), `audit` and `usage`.
+//! `extensions`, `apps`, `tokens` (tokens and credentials), `companies`, `audit` and `usage`.
 
 mod accounts;
 mod apps;
 mod audit;
+mod companies;
 mod extensions;
 #[cfg(test)]
 mod tests;
@@ -12,14 +13,15 @@ mod usage;
 
 use async_trait::async_trait;
 use hookswitch_core::id::{AccountId, AppNo, ExtensionId};
+use hookswitch_core::signing_token::SigningToken;
 use rusqlite::{Connection, Params};
 
 use super::{SqliteDirectory, signed};
 use crate::StoreError;
 use crate::directory::{JwtCredential, NewApp, NewServiceToken, SigningKey, TokenHash};
 use crate::provisioning::{
-    AccountEntry, Actor, AppEntry, AuditLine, Cut, ExtensionEntry, ExtensionWrite, Looked, Lookup,
-    Provisioning, Record, TokenDropped, TokenEntry, UsageQuery, UsageRow, Whose, Written,
+    AccountEntry, Actor, AppEntry, AuditLine, Cut, EndpointChange, ExtensionEntry, ExtensionWrite, Looked,
+    Lookup, Provisioning, Record, TokenDropped, TokenEntry, UsageQuery, UsageRow, Whose, Written,
 };
 
 #[async_trait]
@@ -186,6 +188,26 @@ impl Provisioning for SqliteDirectory {
     async fn newest_signing_key(&self) -> Result<Option<SigningKey>, StoreError> {
         let secrets = self.secrets.clone();
         self.db.read(move |db| tokens::newest_signing_key(db, &secrets)).await
+    }
+
+    async fn signing_token(&self, account: AccountId) -> Result<Option<SigningToken>, StoreError> {
+        let secrets = self.secrets.clone();
+        self.db.read(move |db| companies::token(db, &secrets, account)).await
+    }
+
+    async fn set_signing_token(
+        &self,
+        account: AccountId,
+        token: SigningToken,
+        action: &'static str,
+        by: Actor,
+    ) -> Result<Written, StoreError> {
+        let secrets = self.secrets.clone();
+        self.db.write(move |db| companies::set_token(db, &secrets, account, &token, action, &by)).await
+    }
+
+    async fn record_endpoint(&self, change: EndpointChange, by: Actor) -> Result<(), StoreError> {
+        self.db.write(move |db| companies::record_endpoint(db, change, &by)).await
     }
 
     async fn audit(

@@ -309,3 +309,32 @@ async fn usage_adds_up_by_day_and_is_read_page_by_page() {
     directory.forget_usage(11, 10).await.unwrap();
     assert_eq!(directory.usage(query).await.unwrap(), [row(11, ACME, 4)]);
 }
+
+#[tokio::test]
+async fn a_companys_token_and_its_rotation_are_kept_sealed_and_never_in_the_audit_log() {
+    let folder = TempFolder::new();
+    let directory = settled(&folder).await;
+    let hour = std::time::Duration::from_secs(3600);
+    let token = directory.signing_token(ACME).await.unwrap().unwrap();
+    assert_eq!(token.at(NOON).current, "conference-secret");
+    let rotated = token.rotated("next-secret".into(), hour, NOON).unwrap();
+    let action = "signing-token.rotate";
+    let written = directory.set_signing_token(ACME, rotated.clone(), action, by()).await.unwrap();
+    assert_eq!(written, Written::Done);
+    assert_eq!(directory.signing_token(ACME).await.unwrap(), Some(rotated.clone()));
+    let other = directory.signing_token(OTHER).await.unwrap().unwrap();
+    assert!(other.rotation.is_none());
+    let lines = directory.audit(Some(ACME), None, 1).await.unwrap();
+    assert_eq!((lines[0].action.as_str(), lines[0].target.as_str()), (action, "accounts/1001/signing-token"));
+    assert!(!format!("{lines:?}").contains("secret"));
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(11).any(|part| part == b"next-secret"));
+    }
+    let over = rotated.finished(NOON).unwrap().finished(NOON).unwrap();
+    directory.set_signing_token(ACME, over.clone(), "signing-token.finish", by()).await.unwrap();
+    assert_eq!(directory.signing_token(ACME).await.unwrap(), Some(over));
+    let nobody = AccountId(9);
+    let missing = directory.set_signing_token(nobody, rotated, action, by()).await.unwrap();
+    assert_eq!((missing, directory.signing_token(nobody).await.unwrap()), (Written::Missing, None));
+}
