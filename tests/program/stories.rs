@@ -100,7 +100,7 @@ async fn a_call_arrives_state_by_state_with_its_presence() {
 }
 
 #[tokio::test]
-async fn a_webinar_reaches_the_webinar_door_and_a_conference_is_accepted() {
+async fn a_webinar_reaches_the_webinar_door() {
     let folder = TempFolder::new();
     let server = serve(folder.path()).await;
     let receiver = ScriptedReceiver::start().await;
@@ -117,8 +117,39 @@ async fn a_webinar_reaches_the_webinar_door_and_a_conference_is_accepted() {
     let registered = told.iter().filter(|line| line.ends_with("registers")).count();
     assert!(registered > 1, "{told:?}");
     receiver.wait_for_deliveries(registered + 3).await;
-    let told = lines(hookswitch(&server, &["simulate", "conference", "--rate", "1000"]).run().await);
-    assert!(told.iter().any(|line| line.ends_with("the recording is ready")), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_conference_reaches_its_endpoint_event_by_event() {
+    let folder = TempFolder::new();
+    let server = serve(folder.path()).await;
+    let receiver = ScriptedReceiver::start().await;
+    let endpoint = json!({
+        "url": receiver.url("/in"), "events": ["*"], "companyId": server.setting("HOOKSWITCH_COMPANY_ID"),
+    });
+    server.post(Caller::Admin, "/hookswitch/v1/conference-endpoints", endpoint).await.expect(201);
+    let simulate = ["simulate", "conference", "--seed", "4", "--rate", "1000"];
+    let told = lines(hookswitch(&server, &simulate).run().await);
+    let printed =
+        lines(hookswitch(&server, &["simulate", "conference", "--seed", "4", "--print"]).run().await);
+    assert_eq!(told.len(), printed.len() + 1);
+    receiver.wait_for_deliveries(printed.len()).await;
+    let mut heard: Vec<String> = receiver
+        .deliveries()
+        .iter()
+        .map(|request| {
+            let envelope = request.json();
+            let payload: Value =
+                serde_json::from_str(envelope["payload"].as_str().expect("text")).expect("JSON");
+            format!("{} {payload}", envelope["event"])
+        })
+        .collect();
+    let publications = printed.iter().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let mut expected: Vec<String> =
+        publications.map(|event| format!("{} {}", event["event"], event["body"])).collect();
+    heard.sort();
+    expected.sort();
+    assert_eq!(heard, expected);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bytes::Bytes;
+use hookswitch_core::catalogue::sample::Protagonist;
 use hookswitch_core::clock::{Handles, MonoTime};
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::signature::Signer;
@@ -17,16 +18,21 @@ use super::receiver::{Arrival, Receiver};
 use super::story::{Cast, Scene, Story, Subscriber};
 use crate::connection::{Api, read_env_file};
 use crate::failure::Failure;
-use crate::login;
+use crate::{login, simulate};
 
 /// Where the receiver takes deliveries; by it subscriptions of an earlier demo are recognised.
 const PATH: &str = "/hookswitch-demo/";
+/// The door of conference endpoints.
+const CONFERENCES: &str = "/hookswitch/v1/conference-endpoints";
+/// Of the conference; any would do.
+const SEED: u64 = 3;
 /// What is remembered of published events, to say how long their deliveries took.
 const REMEMBERED: usize = 1000;
 
 pub struct Stage {
     user: Api,
     publisher: Api,
+    operator: Api,
     story: Story,
     room: Room,
     /// Paths of the subscriptions that were made.
@@ -50,16 +56,30 @@ impl Stage {
         let token = login::token(&|name| settings.get(name).map(str::to_owned), &client).await?;
         let user = Api::with(url, Some(token))?;
         let publisher = Api::with(url, Some(settings.get("HOOKSWITCH_PUBLISH_TOKEN")?.to_owned()))?;
-        remove_earlier(&user).await?;
+        let operator = Api::with(url, Some(settings.get("HOOKSWITCH_ADMIN_TOKEN")?.to_owned()))?;
+        remove_earlier(&user, &operator).await?;
         let story = story(&settings, &user, &handles).await?;
         let mut made = Vec::new();
         for subscriber in &story.subscriptions {
-            made.push(subscribe(&user, &receiver, subscriber).await?);
+            made.push(match subscriber.path.as_str() {
+                CONFERENCES => register(&operator, &receiver, subscriber, &settings).await?,
+                _ => subscribe(&user, &receiver, subscriber).await?,
+            });
         }
         let (published, started) = (HashMap::new(), handles.monotonic());
         let room = Room::default();
-        let stage =
-            Self { user, publisher, story, room, made, published, handles, started, _receiver: receiver };
+        let stage = Self {
+            user,
+            publisher,
+            operator,
+            story,
+            room,
+            made,
+            published,
+            handles,
+            started,
+            _receiver: receiver,
+        };
         Ok((stage, arrivals))
     }
 
@@ -107,7 +127,8 @@ impl Stage {
     pub async fn clear(&mut self) -> Result<(), Failure> {
         self.room.close(&self.user).await?;
         for path in self.made.drain(..) {
-            self.user.call(Method::DELETE, &path, None).await?.success()?;
+            let api = if path.starts_with(CONFERENCES) { &self.operator } else { &self.user };
+            api.call(Method::DELETE, &path, None).await?.success()?;
         }
         Ok(())
     }
@@ -133,13 +154,29 @@ async fn story(settings: &Settings, user: &Api, handles: &Handles) -> Result<Sto
     let cast = Cast { account, me, colleague: &colleague, now: &now };
     let unreadable = || Failure::Failed("the story cannot be read".to_owned());
     let mut story = Story::with(&cast).ok_or_else(unreadable)?;
-    let (account, me) = (account.parse().map_err(|_| unreadable())?, me.parse().map_err(|_| unreadable())?);
-    encore::append(&mut story, AccountId(account), ExtensionId(me));
+    let id = |text: &str| text.parse().map_err(|_| unreadable());
+    let company = id(settings.get("HOOKSWITCH_COMPANY_ID")?)?;
+    let who = Protagonist { account: AccountId(id(account)?), extension: ExtensionId(id(me)?), company };
+    let conference = simulate::Cast {
+        account: story.account.clone(),
+        extension: me.to_owned(),
+        company: Some(company),
+        start: handles.now(),
+    };
+    story.tell(simulate::conference(&conference, SEED));
+    encore::append(&mut story, who);
     Ok(story)
 }
 
-/// Subscriptions of a demo that was killed: their receiver is gone.
-async fn remove_earlier(user: &Api) -> Result<(), Failure> {
+/// Subscriptions and endpoints of a demo that was killed: their receiver is gone.
+async fn remove_earlier(user: &Api, operator: &Api) -> Result<(), Failure> {
+    let list = operator.get(CONFERENCES).await?.json()?;
+    for record in list["records"].as_array().into_iter().flatten() {
+        let url = record["url"].as_str().unwrap_or_default();
+        if let Some(id) = record["id"].as_str().filter(|_| url.contains(PATH)) {
+            operator.call(Method::DELETE, &format!("{CONFERENCES}/{id}"), None).await?;
+        }
+    }
     for door in ["/restapi/v1.0/subscription", "/webinar/notifications/v1/subscriptions"] {
         let list = user.get(door).await?.json()?;
         for record in list["records"].as_array().into_iter().flatten() {
@@ -161,6 +198,25 @@ async fn subscribe(user: &Api, receiver: &Receiver, subscriber: &Subscriber) -> 
     let made = post(user, &subscriber.path, &wanted).await?;
     let id = made["id"].as_str().unwrap_or_default();
     Ok(format!("{}/{id}", subscriber.path))
+}
+
+/// Makes a conference endpoint, and tells the receiver what its deliveries carry.
+async fn register(
+    operator: &Api,
+    receiver: &Receiver,
+    subscriber: &Subscriber,
+    settings: &Settings,
+) -> Result<String, Failure> {
+    let wanted = json!({
+        "url": receiver.url(&format!("{PATH}{}", subscriber.name)),
+        "events": subscriber.event_filters,
+        "companyId": settings.get("HOOKSWITCH_COMPANY_ID")?,
+    });
+    let made = post(operator, CONFERENCES, &wanted).await?;
+    let signer = Signer::new([made["signingSecret"].as_str().unwrap_or_default()])
+        .map_err(|error| Failure::Failed(format!("the endpoint's signing secret: {error}")))?;
+    receiver.expect_conferences(&subscriber.name, signer, settings.get("HOOKSWITCH_CONFERENCE_TOKEN")?);
+    Ok(format!("{CONFERENCES}/{}", made["id"].as_str().unwrap_or_default()))
 }
 
 async fn post(api: &Api, path: &str, body: &Value) -> Result<Value, Failure> {

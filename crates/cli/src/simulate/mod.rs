@@ -22,7 +22,8 @@ use crate::failure::Failure;
 use crate::{login, output};
 use dice::Dice;
 use play::Pace;
-use script::{Cast, Rules, Step};
+use script::Rules;
+pub use script::{Cast, Step};
 
 pub async fn run(options: &Simulate) -> Result<(), Failure> {
     let handles = system_handles();
@@ -65,6 +66,11 @@ async fn one(
     }
     let api = Api::new(&options.connect, Role::Publisher)?;
     play::play(&api, handles, cast, &steps, pace).await
+}
+
+/// A conference for the demo.
+pub fn conference(cast: &Cast, seed: u64) -> Vec<Step> {
+    conference::write(cast, &mut Dice::new(seed))
 }
 
 fn story(name: StoryName, cast: &Cast, seed: u64) -> (Vec<Step>, Box<dyn Rules>) {
