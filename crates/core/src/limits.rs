@@ -17,6 +17,8 @@ pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
 /// What `limits.request_head` may be set to.
 pub const REQUEST_HEAD_BYTES_LEAST: usize = 8 * 1024;
 pub const REQUEST_HEAD_BYTES_MOST: usize = 1024 * 1024;
+/// The head of a request must have arrived within this time.
+pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// The body of a request must have arrived within this time.
 pub const REQUEST_BODY_WITHIN: Duration = Duration::from_secs(60);
 pub const FILTER_BYTES: usize = 2 * 1024;

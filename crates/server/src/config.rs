@@ -205,6 +205,8 @@ settings! {
         import_lines: usize = limits::IMPORT_LINES;
         /// The head of a request.
         request_head: Size = Size(limits::REQUEST_HEAD_BYTES);
+        /// It must have arrived within this time; so long may a kept connection be idle, too.
+        head_within: Duration = limits::REQUEST_HEAD_WITHIN;
         /// The body of a request must have arrived within this time.
         body_within: Duration = limits::REQUEST_BODY_WITHIN;
         /// One event filter.
@@ -451,6 +453,13 @@ impl Settings {
             .contains(&self.limits.request_head.0)
         {
             layers.reject("limits.request_head", "must be 8KiB to 1MiB".into());
+        }
+        for (key, within) in
+            [("limits.head_within", self.limits.head_within), ("limits.body_within", self.limits.body_within)]
+        {
+            if within.is_zero() {
+                layers.reject(key, "must be longer than nothing".into());
+            }
         }
         if self.delivery.in_flight_at_first > self.delivery.in_flight_at_most {
             layers.reject("delivery.in_flight_at_first", "must not exceed in_flight_at_most".into());

@@ -1,6 +1,8 @@
 //! The one listener: accepts connections, speaks HTTP/1.1 on each, over TLS if there is a certificate, and
 //! lets them end when the server stops. Bounded: connections by number, a TLS handshake by time, a
-//! request's head by size and time.
+//! request's head by size and time, an answer that nobody takes by time.
+
+mod stall;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,14 +22,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use self::stall::Watched;
 use crate::headers::ClientAddress;
 use crate::tls::ListenerTls;
 
 /// Connections open at once; further ones wait in the operating system's queue.
 const CONNECTIONS: usize = 20_000;
-/// A client must have sent the head of a request within this.
-const HEAD_WITHIN: Duration = Duration::from_secs(15);
-/// And have ended the handshake of TLS within this.
+/// A client must have ended the handshake of TLS within this.
 const TLS_WITHIN: Duration = Duration::from_secs(10);
 /// After an accept that failed (out of file descriptors), try again after this.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
@@ -38,6 +39,9 @@ pub(crate) struct Door {
     pub(crate) router: Router,
     /// How large the head of a request may be, `limits.request_head`.
     pub(crate) head_bytes: usize,
+    /// How long it may take to arrive, `limits.head_within`. So long may a kept connection be idle, too.
+    pub(crate) head_within: Duration,
+    pub(crate) handles: Handles,
 }
 
 /// One connection's share of it.
@@ -51,7 +55,6 @@ pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ListenerTls>>,
     door: Door,
-    handles: Handles,
     stopping: CancellationToken,
     connections: TaskTracker,
 ) {
@@ -75,7 +78,7 @@ pub(crate) async fn serve(
                     }),
                     Some(tls) => {
                         let handshake = tls.acceptor().accept(stream);
-                        let within = handles.sleep(TLS_WITHIN);
+                        let within = door.handles.sleep(TLS_WITHIN);
                         connections.spawn(async move {
                             secured(handshake, within, guest, stopping).await;
                             drop(permit);
@@ -85,7 +88,7 @@ pub(crate) async fn serve(
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");
-                handles.sleep(AFTER_FAILED_ACCEPT).await;
+                door.handles.sleep(AFTER_FAILED_ACCEPT).await;
             }
         }
     }
@@ -108,17 +111,17 @@ async fn connection<S>(stream: S, guest: Guest, stopping: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Guest { door: Door { router, head_bytes }, from } = guest;
+    let Guest { door: Door { router, head_bytes, head_within, handles }, from } = guest;
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
         async move { Ok::<_, Infallible>(answer(router, from, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(head_within)
         // Twice as much as may be, so that somebody can say what the limit is.
         .max_buf_size(2 * head_bytes)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Watched::new(stream, handles)), service)
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {

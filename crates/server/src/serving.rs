@@ -183,11 +183,16 @@ pub async fn start(
     connections.spawn(publish_waiting(app.messaging.clone(), Arc::new(sink), stopping.clone()));
     connections.spawn(Arc::clone(&app.metering).run(stopping.clone()));
     let router = openapi::router(Arc::clone(&app));
-    let door = listener::Door { router, head_bytes: app.settings.limits.request_head.0 };
+    let door = listener::Door {
+        router,
+        head_bytes: app.settings.limits.request_head.0,
+        head_within: app.settings.limits.head_within,
+        handles: handles.clone(),
+    };
     if let Some(tls) = &tls {
-        connections.spawn(Arc::clone(tls).watch(handles.clone(), stopping.clone()));
+        connections.spawn(Arc::clone(tls).watch(handles, stopping.clone()));
     }
-    connections.spawn(listener::serve(listener, tls, door, handles, stopping.clone(), connections.clone()));
+    connections.spawn(listener::serve(listener, tls, door, stopping.clone(), connections.clone()));
     Ok(Server { app, address, stopping, connections, _folder: folder })
 }
 

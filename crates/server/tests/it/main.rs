@@ -16,6 +16,7 @@ mod provisioning;
 mod publishing;
 mod quotas;
 mod retry_schedule;
+mod slow_clients;
 mod store_cost;
 mod team_messaging;
 mod two_servers;

@@ -50,6 +50,8 @@ enum Verdict {
     Is(u16),
     /// Neither refused for who asks, nor a failure of ours.
     Admitted,
+    /// Refused, be it for what was not sent.
+    Hidden,
 }
 
 fn classify(method: &Method, path: &str) -> Option<Class> {
@@ -125,20 +127,25 @@ struct Things(BTreeMap<&'static str, String>);
 impl Things {
     /// The path with its parameters filled in, and whether one of them names a thing of the owner's that
     /// other apps, too, must not see.
-    fn fill(&self, path: &str, class: Class) -> (String, bool, bool) {
+    fn fill(&self, path: &str, class: Class, token: Token) -> (String, bool, bool) {
         let (mut of_owner, mut of_app) = (false, false);
         let segments = path.split('/').map(|segment| {
             let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
                 return segment.to_owned();
             };
-            // Operators' paths, hooks and chats are asked for what does not exist: nothing may happen to it.
-            if matches!(class, Class::Admin | Class::Open | Class::Publisher) || is_messaging(path) {
+            // Operators' paths and hooks are asked for what does not exist: nothing may happen to it. Chats
+            // are, too, but for the stranger, to whom the owner's must be as if they did not exist.
+            let of_operators = matches!(class, Class::Admin | Class::Open | Class::Publisher);
+            if of_operators || (is_messaging(path) && token != Token::OtherAccount) {
                 return "4711".to_owned();
             }
             let key = match (path, name) {
                 (path, "id") if path.contains("/deliveries/") => "deliveryId",
                 (path, "id") if path.contains("/subscriptions/") => "subscriptionId",
                 (path, "subscriptionId") if path.starts_with("/webinar/") => "webinarSubscriptionId",
+                (_, "groupId") => "chatId",
+                (_, "personId") => "extensionId",
+                (_, "companyId") => "accountId",
                 (_, name) => name,
             };
             let value = self.0.get(key);
@@ -178,7 +185,7 @@ fn operations() -> Vec<(Method, String)> {
     found
 }
 
-/// An event, its delivery and two subscriptions of extension 102, who administers nothing.
+/// An event, its delivery, two subscriptions and a team of extension 102, who administers nothing.
 async fn things(world: &World, receiver: &ScriptedReceiver, owner: &str) -> Things {
     let subscribe = async |path: &str, filter: &str| {
         let body = json!({
@@ -203,7 +210,20 @@ async fn things(world: &World, receiver: &ScriptedReceiver, owner: &str) -> Thin
     world.settle().await;
     let view = world.admin(&format!("/hookswitch/v1/events/{uuid}")).await;
     let delivery = view["deliveries"][0]["id"].as_str().expect("a delivery").to_owned();
+    let write = async |path: &str, body: Value| {
+        let written = world.call(Method::POST, path, owner, Some(body)).await;
+        assert!(matches!(written.status, 200 | 201), "{}", written.text());
+        written.json()["id"].as_str().expect("an id").to_owned()
+    };
+    let team = write("/team-messaging/v1/teams", json!({ "name": "Ops" })).await;
+    let below = |what: &str| format!("/team-messaging/v1/chats/{team}/{what}");
+    let card =
+        json!({ "type": "AdaptiveCard", "version": "1.3", "body": [{ "type": "TextBlock", "text": "x" }] });
     Things(BTreeMap::from([
+        ("postId", write(&below("posts"), json!({ "text": "between us" })).await),
+        ("cardId", write(&below("adaptive-cards"), card).await),
+        ("webhookId", write(&below("incoming-webhooks"), json!({})).await),
+        ("chatId", team),
         ("accountId", account),
         ("extensionId", extension),
         ("subscriptionId", subscription),
@@ -251,6 +271,9 @@ fn complaint(verdict: Verdict, class: Class, token: Token, things: &Things, repl
         Verdict::Admitted if matches!(status, 401 | 403) || status >= 500 => {
             return Some(format!("it may be called, but says {}", said()));
         }
+        Verdict::Hidden if !matches!(status, 400 | 403 | 404) => {
+            return Some(format!("the owner's things are to be hidden, but it says {}", said()));
+        }
         _ => {}
     }
     if verdict == Verdict::Is(403) {
@@ -265,7 +288,7 @@ fn complaint(verdict: Verdict, class: Class, token: Token, things: &Things, repl
     }
     let leaks = |name: &str| status < 300 && reply.text().contains(things.0[name].as_str());
     let stranger = token == Token::OtherAccount && class != Class::Open;
-    let secrets = ["accountId", "subscriptionId", "webinarSubscriptionId", "uuid"];
+    let secrets = ["accountId", "subscriptionId", "webinarSubscriptionId", "uuid", "chatId", "postId"];
     secrets
         .into_iter()
         .find(|name| stranger && leaks(name))
@@ -287,10 +310,13 @@ async fn every_path_admits_whom_it_is_for_and_nobody_else() {
             complaints.push(format!("{method} {path}: not classified; say in `classify` who may call it"));
             continue;
         };
-        let (target, of_owner, of_app) = things.fill(&path, class);
         for (&token, text) in &tokens {
+            let (target, of_owner, of_app) = things.fill(&path, class, token);
             let names_a_thing = if token == Token::OtherApp { of_app } else { of_owner };
-            let verdict = verdict(class, token, names_a_thing);
+            let verdict = match verdict(class, token, names_a_thing) {
+                Verdict::Is(404) if is_messaging(&path) && method != Method::GET => Verdict::Hidden,
+                verdict => verdict,
+            };
             let reply = ask(&world, &method, &target, text.as_ref()).await;
             asked += 1;
             if let Some(why) = complaint(verdict, class, token, &things, &reply) {

@@ -1,0 +1,99 @@
+//! Clients that send too much or too slowly, on sockets of their own: each costs only itself, and not for
+//! long. A body that drips is in the table of errors.
+
+use std::time::Duration;
+
+use hookswitch_server::config::{Settings, Size};
+use hookswitch_server::serving;
+use hookswitch_testkit::certificates::Authority;
+use hookswitch_testkit::{TempFolder, patience, steered_handles};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::world::World;
+
+/// Sends this on a connection of its own and reads until the server ends it.
+async fn exchange(world: &World, text: &str) -> String {
+    let mut stream = TcpStream::connect(world.server.address()).await.expect("it listens");
+    stream.write_all(text.as_bytes()).await.expect("it reads");
+    patience::within("the server to end the connection", rest(stream), String::new).await
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_cut_off() {
+    let world = World::with(|settings| settings.limits.head_within = Duration::from_millis(100)).await;
+    for unfinished in ["", "GET /resta", "GET /restapi HTTP/1.1\r\nhost: localhost\r\nx-slow: 1"] {
+        let answer = exchange(&world, unfinished).await;
+        assert!(!answer.contains(" 200 "), "{answer}");
+    }
+    // One that ends is answered; then the connection is idle, and ends too.
+    let answer = exchange(&world, "GET /restapi HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_over_its_limit_is_431_and_one_far_over_it_is_not_even_read() {
+    let world = World::with(|settings| settings.limits.request_head = Size(8192)).await;
+    let head = |filler: usize| {
+        format!(
+            "GET /restapi HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-filler: {}\r\n\r\n",
+            "x".repeat(filler)
+        )
+    };
+    let fits = exchange(&world, &head(8000)).await;
+    assert!(fits.starts_with("HTTP/1.1 200 OK\r\n"), "{fits}");
+    let over = exchange(&world, &head(8192)).await;
+    assert!(over.starts_with("HTTP/1.1 431 ") && over.contains("limits.request_head"), "{over}");
+    let far_over = exchange(&world, &head(50_000)).await;
+    assert!(far_over.is_empty() || far_over.starts_with("HTTP/1.1 431 "), "{far_over}");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_take_the_answers_is_cut_off() {
+    const ASKED: usize = 200;
+    const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+    let world = World::start().await;
+    let mut stream = TcpStream::connect(world.server.address()).await.expect("it listens");
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(request.repeat(ASKED).as_bytes()).await.expect("it reads");
+    world.clock.until_sleeping_towards(TAKEN_WITHIN, TAKEN_WITHIN).await;
+    world.clock.advance(TAKEN_WITHIN);
+    let answers = patience::within("the server to end the connection", rest(stream), String::new).await;
+    let complete = answers.matches("HTTP/1.1 200 OK").count();
+    assert!((1..ASKED).contains(&complete), "{complete} answers");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_does_not_end_is_cut_off() {
+    const TLS_WITHIN: Duration = Duration::from_secs(10);
+    let (folder, authority) = (TempFolder::new(), Authority::new());
+    let identity = authority.issue(&["127.0.0.1"]);
+    let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+    std::fs::write(&certificate, &identity.certificate_pem).expect("written");
+    std::fs::write(&key, &identity.key_pem).expect("written");
+    let settings = Settings {
+        data: folder.join("data"),
+        tls_certificate: Some(certificate),
+        tls_key: Some(key),
+        ..Settings::default()
+    };
+    let (handles, clock) = steered_handles(3);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let server = serving::start(settings, handles, listener).await.expect("it starts");
+    let stream = TcpStream::connect(server.address()).await.expect("it listens");
+    clock.until_sleeping_towards(TLS_WITHIN, TLS_WITHIN).await;
+    clock.advance(TLS_WITHIN);
+    let said = patience::within("the server to end the connection", rest(stream), String::new).await;
+    assert_eq!(said, "");
+    server.stop().await;
+}
