@@ -11,6 +11,7 @@ mod life;
 mod main_job;
 mod many_extensions;
 mod operator;
+mod stories;
 
 use std::path::Path;
 

@@ -44,9 +44,14 @@ pub enum Command {
     Demo(Demo),
     /// Publishes events, one JSON object a line on standard input.
     Publish(Publish),
+    /// Publishes the sample of an event type, with members of your choice.
+    Trigger(Trigger),
+    /// Plays a story of the platform: a call, a webinar, a conference, or a chat fed by an incoming webhook.
+    Simulate(Simulate),
     /// Lists subscriptions, or shows one.
     Subscriptions(Subscriptions),
-    /// Shows events by their uuid, and for whom they were.
+    /// Lists the events that there are, with the filters to subscribe to; with uuids, shows published ones and
+    /// for whom they were.
     Events(Events),
     /// Lists deliveries, newest first, or shows one with its attempts.
     Deliveries(Deliveries),
@@ -68,6 +73,8 @@ pub enum Command {
     Doctor(provisioning::Doctor),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi(Openapi),
+    /// Prints the AsyncAPI document of everything that can be delivered.
+    Asyncapi(Openapi),
 }
 
 /// Every option has an environment twin (HOOKSWITCH_LISTEN, …) and a key in the file; a flag beats the
@@ -147,6 +154,72 @@ pub struct Publish {
 }
 
 #[derive(Args, Debug)]
+pub struct Trigger {
+    #[command(flatten)]
+    pub connect: Connect,
+    /// An event type, as `hookswitch event-types` lists them.
+    pub name: String,
+    /// A member of the body by its place, as in `--set parties.0.status.code=Gone`; may be repeated. A value is
+    /// JSON where it can be, and text where the sample has text.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub settings: Vec<(String, String)>,
+    /// Whose event it is [default: RC_ACCOUNT_ID, or the token's or the server's only account].
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Whom it is about [default: RC_EXTENSION_ID, or the account's first extension].
+    #[arg(long, value_name = "ID")]
+    pub extension: Option<String>,
+    /// Extensions for whose subscriptions it is, where it is not for all; may be repeated.
+    #[arg(long = "recipient", value_name = "ID")]
+    pub recipients: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Simulate {
+    #[command(flatten)]
+    pub connect: Connect,
+    pub story: StoryName,
+    /// Events in a second.
+    #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = rate)]
+    pub rate: f64,
+    /// Decides everything that could be otherwise; the same seed tells the same story.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Plays so many stories, each with the next seed.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub times: u64,
+    /// The account [default: RC_ACCOUNT_ID].
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// The user it is about [default: RC_EXTENSION_ID].
+    #[arg(long, value_name = "ID")]
+    pub extension: Option<String>,
+    /// The company of conference events [default: HOOKSWITCH_COMPANY_ID].
+    #[arg(long, value_name = "ID")]
+    pub company: Option<String>,
+    /// When the story begins, for the times in its events (ISO 8601) [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub start: Option<String>,
+    /// Prints what would be published, one JSON object a line, and publishes nothing.
+    #[arg(long)]
+    pub print: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StoryName {
+    /// A call through its telephony and presence states.
+    #[value(alias = "telephony")]
+    Call,
+    /// From start through invitations, joins, recording and livestream to the end and the recording.
+    Conference,
+    /// From planning through registrations to the end.
+    Webinar,
+    /// A chat fed by an incoming webhook; needs the user of a dev.env.
+    #[value(alias = "team-messaging")]
+    Chat,
+}
+
+#[derive(Args, Debug)]
 pub struct Subscriptions {
     #[command(flatten)]
     pub connect: Connect,
@@ -158,7 +231,7 @@ pub struct Subscriptions {
 pub struct Events {
     #[command(flatten)]
     pub connect: Connect,
-    #[arg(required = true, value_name = "UUID")]
+    #[arg(value_name = "UUID")]
     pub uuids: Vec<String>,
 }
 
@@ -211,6 +284,16 @@ pub struct EventTypes {
 pub struct Openapi {
     #[command(flatten)]
     pub connect: Connect,
+}
+
+/// From one in an hour to as fast as a timer goes.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "expected a number")?;
+    if (0.000_27..=100_000.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("expected 0.00027 to 100000".to_owned())
+    }
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

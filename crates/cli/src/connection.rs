@@ -40,12 +40,20 @@ pub struct Api {
 
 impl Api {
     pub fn new(options: &Connect, role: Role) -> Result<Self, Failure> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let found = Found::look(options, role, Path::new(DEFAULT_ENV_FILE), variable)?;
+        let found = Found::look(options, role, Path::new(DEFAULT_ENV_FILE), environment)?;
         Ok(Self {
             client: HttpClient::new(found.url)?.trusting(options.ca_file.as_deref())?,
             token: found.token,
         })
+    }
+
+    /// The same server without a token, for those who are about to get one.
+    pub fn client(options: &Connect) -> Result<HttpClient, Failure> {
+        Ok(Self::new(&Connect { token: None, ..options.clone() }, Role::Nobody)?.into_client())
+    }
+
+    pub fn into_client(self) -> HttpClient {
+        self.client
     }
 
     /// For callers that know both.
@@ -69,6 +77,54 @@ impl Api {
     }
 }
 
+type Environment = dyn Fn(&str) -> Option<String>;
+
+/// What is set by name: in the file that was named, in the environment, and, where nothing says which server
+/// is meant, in the dev.env of the default folder.
+pub struct Variables {
+    named: BTreeMap<String, String>,
+    environment: Box<Environment>,
+    assumed: BTreeMap<String, String>,
+}
+
+impl Variables {
+    pub fn of(options: &Connect) -> Result<Self, Failure> {
+        Self::look(options, Role::Nobody, Path::new(DEFAULT_ENV_FILE), environment)
+    }
+
+    fn look(
+        options: &Connect,
+        role: Role,
+        default_file: &Path,
+        environment: impl Fn(&str) -> Option<String> + 'static,
+    ) -> Result<Self, Failure> {
+        let named = match &options.env {
+            Some(path) => read_env_file(path)?,
+            None => BTreeMap::new(),
+        };
+        let mut needed = std::iter::once(URL).chain(role.variables().iter().copied());
+        let unset = options.url.is_none() && !needed.any(|name| environment(name).is_some());
+        let assumed = match unset && options.env.is_none() && default_file.exists() {
+            true => read_env_file(default_file)?,
+            false => BTreeMap::new(),
+        };
+        Ok(Self { named, environment: Box::new(environment), assumed })
+    }
+
+    pub fn get(&self, name: &str) -> Option<String> {
+        let named = self.named.get(name).cloned();
+        named.or_else(|| (self.environment)(name)).or_else(|| self.assumed.get(name).cloned())
+    }
+
+    pub fn needed(&self, name: &str) -> Result<String, Failure> {
+        self.get(name).ok_or_else(|| Failure::Usage(format!("no {name}: give --env FILE, or set it")))
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 struct Found {
     url: Url,
     token: Option<String>,
@@ -79,26 +135,15 @@ impl Found {
         options: &Connect,
         role: Role,
         default_file: &Path,
-        variable: impl Fn(&str) -> Option<String>,
+        environment: impl Fn(&str) -> Option<String> + 'static,
     ) -> Result<Self, Failure> {
-        let named = match &options.env {
-            Some(path) => read_env_file(path)?,
-            None => BTreeMap::new(),
-        };
-        let needed = || std::iter::once(URL).chain(role.variables().iter().copied());
-        let unset = options.url.is_none() && !needed().any(|name| variable(name).is_some());
-        let assumed = match unset && options.env.is_none() && default_file.exists() {
-            true => read_env_file(default_file)?,
-            false => BTreeMap::new(),
-        };
-        let value = |name: &str| {
-            named.get(name).cloned().or_else(|| variable(name)).or_else(|| assumed.get(name).cloned())
-        };
+        let variables = Variables::look(options, role, default_file, environment)?;
         let url = match &options.url {
             Some(url) => url.clone(),
-            None => parse(&value(URL).unwrap_or_else(|| DEFAULT_URL.to_owned()))?,
+            None => parse(&variables.get(URL).unwrap_or_else(|| DEFAULT_URL.to_owned()))?,
         };
-        let token = options.token.clone().or_else(|| role.variables().iter().find_map(|name| value(name)));
+        let token =
+            options.token.clone().or_else(|| role.variables().iter().find_map(|name| variables.get(name)));
         if token.is_none() && !role.variables().is_empty() {
             let names = role.variables().join(" or ");
             return Err(Failure::Usage(format!("no token: give --token, --env FILE, or set {names}")));

@@ -15,9 +15,11 @@ mod demo;
 mod failure;
 mod http_client;
 mod logging;
+mod login;
 mod output;
 mod running;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -52,6 +54,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
         Command::Publish(options) => commands::publish::run(&options).await,
+        Command::Trigger(options) => commands::trigger::run(&options).await,
+        Command::Simulate(options) => simulate::run(&options).await,
         Command::Subscriptions(options) => commands::subscriptions::run(&options).await,
         Command::Events(options) => commands::events::run(&options).await,
         Command::Deliveries(options) => commands::deliveries::run(&options).await,
@@ -63,6 +67,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Usage(options) => commands::usage::run(&options).await,
         Command::Audit(options) => commands::audit::run(&options).await,
         Command::Doctor(options) => commands::doctor::run(&options).await,
-        Command::Openapi(options) => commands::openapi::run(&options).await,
+        Command::Openapi(options) => commands::openapi::run(&options, "/openapi.json").await,
+        Command::Asyncapi(options) => commands::openapi::run(&options, "/asyncapi.json").await,
     }
 }

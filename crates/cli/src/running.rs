@@ -2,7 +2,7 @@
 
 use hookswitch_core::clock::Handles;
 use hookswitch_server::config::Settings;
-use hookswitch_server::serving::{self, Server};
+use hookswitch_server::serving::{self, Server, StartError};
 use tokio::net::TcpListener;
 
 use crate::failure::{Failure, with_causes};
@@ -18,7 +18,11 @@ impl Running {
         let listener =
             TcpListener::bind(address).await.map_err(Failure::io(format!("listening on {address}")))?;
         let started = serving::start(settings, handles, listener).await;
-        Ok(Self { server: started.map_err(|error| Failure::Failed(with_causes(&error)))? })
+        let failure = |error: StartError| match &error {
+            StartError::Setting { .. } => Failure::Usage(error.to_string()),
+            _ => Failure::Failed(with_causes(&error)),
+        };
+        Ok(Self { server: started.map_err(failure)? })
     }
 
     pub fn url(&self) -> &str {

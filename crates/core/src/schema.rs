@@ -6,6 +6,8 @@
 //! error when compiling, so that nobody relies on a check that is not made. Members that a schema does
 //! not name are always allowed (D14).
 
+mod fitting;
+
 use serde_json::{Map, Value};
 
 /// What is wrong with a schema itself, and where in it.

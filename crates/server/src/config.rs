@@ -94,6 +94,8 @@ settings! {
         dev_fixtures: Option<PathBuf> = None;
         /// What PUT of a subscription renews: `seed` (without a body, or with the present filters) or `always-renew`.
         put_semantics: PutSemantics = PutSemantics::Seed;
+        /// JSON files with event types of your own, beside those that are built in.
+        event_types: Vec<String> = Vec::new();
         /// Subnets of proxies before this server; whom they name in X-Forwarded-For is who calls.
         trusted_proxies: Vec<String> = Vec::new();
         tables {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod conference;
 pub mod config;
 pub mod dev;
+pub mod event_documents;
 pub mod headers;
 pub mod hookswitch;
 pub mod init;

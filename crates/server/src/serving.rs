@@ -42,13 +42,13 @@ use tokio_util::task::TaskTracker;
 use crate::app_secrets::KeptSecrets;
 use crate::config::{CommitOn, Settings};
 use crate::dev::{FaultyTransport, MovingClock, SeededIds};
-use crate::hookswitch::Turns;
+use crate::hookswitch::{Turns, Violations};
 use crate::metering::Metering;
 use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing, reconcile};
 use crate::state::{App, Front};
 use crate::team_messaging::{EngineSink, Messaging, publish_waiting};
 use crate::tls::{ListenerTls, TlsError};
-use crate::{dev, listener, master_key, openapi};
+use crate::{dev, event_documents, listener, master_key, openapi};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -96,7 +96,7 @@ pub async fn start(
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
     let tls = ListenerTls::of(&settings).await?;
     let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
-    let Opened { folder, vault, control, log } =
+    let Opened { folder, vault, control, log, catalogue } =
         open_files(Arc::clone(&settings), handles.clone(), clock.clone()).await?;
     let directory =
         SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
@@ -121,11 +121,12 @@ pub async fn start(
         false => None,
     };
     let webhook = Arc::new(Webhook::new(webhook_settings(&settings)?, handles.clone())?);
-    let catalogue = Arc::new(Catalogue::built_in());
     let secrets = Arc::new(KeptSecrets::new(Arc::clone(&directory), Arc::clone(&provisioning)));
     let metrics = Metrics::default();
+    let violations = Violations::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
+    violations.register(&mut registry);
     let engine = Engine::start(Deps {
         log: Arc::clone(&log),
         subscriptions: Arc::clone(&subscriptions),
@@ -186,7 +187,9 @@ pub async fn start(
         subscriptions,
         subscribing,
         messaging,
+        asyncapi: event_documents::asyncapi(&catalogue).to_string().into(),
         catalogue,
+        violations,
         log: Arc::clone(&log),
         engine,
         registry,
@@ -265,6 +268,7 @@ struct Opened {
     vault: Arc<Vault>,
     control: ControlDb,
     log: Arc<dyn EventLog>,
+    catalogue: Arc<Catalogue>,
 }
 
 /// Takes the folder's lock and opens what is in it, off the async threads.
@@ -276,6 +280,7 @@ async fn open_files(
     let data = settings.data.clone();
     let open = move || {
         let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
+        let catalogue = Arc::new(catalogue(&settings.event_types)?);
         let folder = Folder::open(&settings.data).map_err(in_folder)?;
         if let Some(clock) = clock {
             clock.resume(folder.path())?;
@@ -283,7 +288,7 @@ async fn open_files(
         let vault = Arc::new(master_key::open(&settings, &handles)?);
         let control = ControlDb::open(folder.path()).map_err(in_folder)?;
         let log = SqliteLog::open(&folder, handles, log_options(&settings)).map_err(in_folder)?;
-        Ok(Opened { folder, vault, control, log: Arc::new(log) })
+        Ok(Opened { folder, vault, control, log: Arc::new(log), catalogue })
     };
     let opened = tokio::task::spawn_blocking(open).await;
     opened.map_err(|error| StartError::Store { folder: data, source: StoreError::Failed(Box::new(error)) })?
@@ -296,6 +301,15 @@ fn transport(front: &Front, webhook: Arc<Webhook>) -> Arc<dyn Transport> {
     }
     let (faults, handles) = (Arc::clone(&front.faults), front.handles.clone());
     Arc::new(FaultyTransport { inner: webhook, faults, handles })
+}
+
+/// The built-in event types and those of the operator's files.
+fn catalogue(files: &[String]) -> Result<Catalogue, StartError> {
+    files.iter().try_fold(Catalogue::built_in(), |catalogue, file| {
+        let wrong = |why: &dyn std::fmt::Display| unusable("event_types", &format!("{file}: {why}"));
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        catalogue.with(&text).map_err(|error| wrong(&error))
+    })
 }
 
 fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {

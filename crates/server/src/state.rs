@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use bytes::Bytes;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
 use hookswitch_core::id::AccountId;
@@ -29,7 +30,7 @@ use crate::config::Settings;
 use crate::dev::MovingClock;
 use crate::dev::faults::Faults;
 use crate::headers::rates::Rates;
-use crate::hookswitch::Turns;
+use crate::hookswitch::{Turns, Violations};
 use crate::metering::Metering;
 use crate::oauth::{Browsers, FailedLogins, IdentityProvider};
 use crate::restapi::subscription::Subscribing;
@@ -57,6 +58,10 @@ pub struct App {
     pub messaging: Messaging,
     pub log: Arc<dyn EventLog>,
     pub catalogue: Arc<Catalogue>,
+    /// What is served of it at `/asyncapi.json`.
+    pub asyncapi: Bytes,
+    /// Bodies that were taken although they break their schema.
+    pub violations: Violations,
     pub engine: Engine,
     /// The one that is in `handles`, in development mode.
     pub(crate) clock: Option<MovingClock>,

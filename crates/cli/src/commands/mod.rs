@@ -15,6 +15,7 @@ pub mod publish;
 mod resource;
 pub mod subscriptions;
 pub mod token;
+pub mod trigger;
 pub mod usage;
 
 use serde_json::Value;

@@ -48,19 +48,27 @@ pub async fn run(options: &Publish) -> Result<(), Failure> {
 }
 
 async fn send(api: &Api, handles: &Handles, batch: &Batch) -> Result<Answer, Failure> {
+    let answer = send_patiently(api, handles, NDJSON, &batch.body).await?;
+    answer.success().map_err(|failure| at_line(failure, batch.first_line))
+}
+
+/// Publishes; a server that is full is asked again when it says so.
+pub async fn send_patiently(
+    api: &Api,
+    handles: &Handles,
+    content_type: &str,
+    body: &Bytes,
+) -> Result<Answer, Failure> {
+    let post = || api.call(http::Method::POST, "/hookswitch/v1/events", Some((content_type, body.clone())));
     for _ in 1..TRIES {
-        let answer = post(api, batch).await?;
+        let answer = post().await?;
         if !matches!(answer.status, 429 | 503) {
-            return answer.success().map_err(|failure| at_line(failure, batch.first_line));
+            return Ok(answer);
         }
         let wait = Duration::from_secs(answer.retry_after.unwrap_or(1)).min(LONGEST_WAIT);
         handles.sleep(wait).await;
     }
-    post(api, batch).await?.success().map_err(|failure| at_line(failure, batch.first_line))
-}
-
-async fn post(api: &Api, batch: &Batch) -> Result<Answer, Failure> {
-    api.call(http::Method::POST, "/hookswitch/v1/events", Some((NDJSON, batch.body.clone()))).await
+    post().await
 }
 
 fn at_line(failure: Failure, line: usize) -> Failure {

@@ -1,21 +1,21 @@
 //! The encore: one event of every type of the catalogue that the story does not tell of, made from the
 //! catalogue's own sample, so that the demo covers whatever there is.
 //!
-//! Left out: what the server makes by itself (reminders), and conference events, which are for conference
-//! endpoints and not for subscriptions.
+//! Left out: what the server makes by itself (reminders). Conference events go to conference endpoints, all
+//! others to subscriptions.
 
+use hookswitch_core::catalogue::sample::Protagonist;
 use hookswitch_core::catalogue::{Catalogue, Entry, ParameterKind, Scope};
-use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::subscription::Door;
 use serde_json::Value;
 
-use super::story::{Scene, Story, Subscriber};
+use super::story::{CONFERENCES, Scene, Story, Subscriber};
 
 /// Who hears the encore.
 const ARCHIVE: &str = "archive";
 
 /// Adds a subscriber and a scene for each event type that is missing.
-pub fn append(story: &mut Story, account: AccountId, me: ExtensionId) {
+pub fn append(story: &mut Story, who: Protagonist) {
     let catalogue = Catalogue::built_in();
     let told: Vec<_> =
         story.scenes.iter().filter_map(|scene| Some(catalogue.resolve(&scene.event).ok()?.entry)).collect();
@@ -24,12 +24,18 @@ pub fn append(story: &mut Story, account: AccountId, me: ExtensionId) {
     let mut filters = Vec::new();
     for (_, entry) in missing {
         let Some(form) = entry.forms.first() else { continue };
-        let event = catalogue.sample_path(*form, account, me);
-        filters.push(Value::from(format!("{event}{}", constants(entry))));
+        let event = catalogue.sample_path(*form, who.account, who.extension);
+        let heard_by = if entry.door == Door::Conference {
+            CONFERENCES
+        } else {
+            filters.push(Value::from(format!("{event}{}", constants(entry))));
+            ARCHIVE
+        };
+        let heard_by = vec![heard_by.to_owned()];
         // Team messaging goes to the members of a chat; here they are named.
-        let recipients = entry.members_only.then(|| me.to_string());
-        let (says, body) = (entry.summary.clone(), entry.sample.clone());
-        story.scenes.push(Scene { says, event, body, recipients, heard_by: vec![ARCHIVE.to_owned()] });
+        let recipients = entry.members_only.then(|| who.extension.to_string());
+        let (says, body) = (entry.summary.clone(), entry.sample_about(who));
+        story.scenes.push(Scene { says, event, deed: None, body, recipients, heard_by });
     }
     if !filters.is_empty() {
         let path = "/restapi/v1.0/subscription".to_owned();
@@ -43,7 +49,7 @@ pub fn append(story: &mut Story, account: AccountId, me: ExtensionId) {
 
 fn can_be_told(catalogue: &Catalogue, entry: &Entry) -> bool {
     let scope = entry.forms.first().map(|form| catalogue.form(*form).scope);
-    entry.door == Door::Core && scope != Some(Scope::Reminder)
+    entry.door != Door::Webinar && scope != Some(Scope::Reminder)
 }
 
 /// The query of parameters that must be given and have one legal value.

@@ -3,6 +3,7 @@
 //!
 //! Nothing here uses a private door of the server, so what the demo shows is what anybody gets.
 
+mod chat;
 mod encore;
 mod receiver;
 mod stage;
@@ -71,11 +72,11 @@ impl Show {
         if self.tally.is_good() {
             return Ok(());
         }
-        for (uuid, name) in self.tally.missing() {
-            output::line(&format!("missing: event {uuid} at {name}"))?;
+        for (key, name) in self.tally.missing() {
+            output::line(&format!("missing: event {key} at {name}"))?;
         }
-        for (uuid, name) in self.tally.unexpected() {
-            output::line(&format!("not asked for: event {uuid} at {name}"))?;
+        for (key, name) in self.tally.unexpected() {
+            output::line(&format!("not asked for: event {key} at {name}"))?;
         }
         Err(Failure::Failed("not everything arrived as it should".to_owned()))
     }
@@ -100,8 +101,8 @@ impl Show {
     }
 
     async fn play(&mut self, scene: &Scene) -> Result<(), Failure> {
-        let uuid = self.stage.publish(scene).await?;
-        self.tally.published(&uuid, &scene.heard_by);
+        let key = self.stage.play(scene).await?;
+        self.tally.published(&key, &scene.heard_by);
         output::line(&format!("{}  published  {}", self.stage.clock_time(), scene.says))
     }
 
@@ -129,8 +130,8 @@ impl Show {
     }
 
     fn note(&mut self, arrival: &Arrival) -> Result<(), Failure> {
-        let after = self.stage.published_at(&arrival.uuid).map(|then| arrival.at.since(then));
-        self.tally.arrived(&arrival.uuid, &arrival.name, after);
+        let after = self.stage.published_at(&arrival.key).map(|then| arrival.at.since(then));
+        self.tally.arrived(&arrival.key, &arrival.name, after);
         let took =
             after.map(|after| format!("  after {:.1} ms", after.as_secs_f64() * 1000.0)).unwrap_or_default();
         output::line(&format!("{}    arrived  {:<10}{took}", self.stage.clock_time(), arrival.name))

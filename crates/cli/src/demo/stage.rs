@@ -3,33 +3,38 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use hookswitch_core::catalogue::sample::Protagonist;
 use hookswitch_core::clock::{Handles, MonoTime};
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::signature::Signer;
 use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use url::form_urlencoded::Serializer;
 
+use super::chat::Room;
 use super::encore;
 use super::receiver::{Arrival, Receiver};
 use super::story::{Cast, Scene, Story, Subscriber};
 use crate::connection::{Api, read_env_file};
 use crate::failure::Failure;
-use crate::http_client::HttpClient;
+use crate::{login, simulate};
 
 /// Where the receiver takes deliveries; by it subscriptions of an earlier demo are recognised.
 const PATH: &str = "/hookswitch-demo/";
+/// The door of conference endpoints.
+const CONFERENCES: &str = "/hookswitch/v1/conference-endpoints";
+/// Of the conference; any would do.
+const SEED: u64 = 3;
 /// What is remembered of published events, to say how long their deliveries took.
 const REMEMBERED: usize = 1000;
 
 pub struct Stage {
     user: Api,
     publisher: Api,
+    operator: Api,
     story: Story,
+    room: Room,
     /// Paths of the subscriptions that were made.
     made: Vec<String>,
     published: HashMap<String, MonoTime>,
@@ -47,16 +52,34 @@ impl Stage {
             .map_err(|error| Failure::Failed(format!("the signing secret of dev.env: {error}")))?;
         let (receiver, arrivals) = Receiver::start(signer, handles.clone()).await?;
         let url = settings.get("HOOKSWITCH_URL")?;
-        let user = Api::with(url, Some(login(&settings, url).await?))?;
+        let client = Api::with(url, None)?.into_client();
+        let token = login::token(&|name| settings.get(name).map(str::to_owned), &client).await?;
+        let user = Api::with(url, Some(token))?;
         let publisher = Api::with(url, Some(settings.get("HOOKSWITCH_PUBLISH_TOKEN")?.to_owned()))?;
-        remove_earlier(&user).await?;
+        let operator = Api::with(url, Some(settings.get("HOOKSWITCH_ADMIN_TOKEN")?.to_owned()))?;
+        remove_earlier(&user, &operator).await?;
         let story = story(&settings, &user, &handles).await?;
         let mut made = Vec::new();
         for subscriber in &story.subscriptions {
-            made.push(subscribe(&user, &receiver, subscriber).await?);
+            made.push(match subscriber.path.as_str() {
+                CONFERENCES => register(&operator, &receiver, subscriber, &settings).await?,
+                _ => subscribe(&user, &receiver, subscriber).await?,
+            });
         }
         let (published, started) = (HashMap::new(), handles.monotonic());
-        let stage = Self { user, publisher, story, made, published, handles, started, _receiver: receiver };
+        let room = Room::default();
+        let stage = Self {
+            user,
+            publisher,
+            operator,
+            story,
+            room,
+            made,
+            published,
+            handles,
+            started,
+            _receiver: receiver,
+        };
         Ok((stage, arrivals))
     }
 
@@ -64,8 +87,22 @@ impl Stage {
         self.story.scenes.clone()
     }
 
+    /// Does what a scene is about, and says by what its event is known.
+    pub async fn play(&mut self, scene: &Scene) -> Result<String, Failure> {
+        let before = self.handles.monotonic();
+        let key = match scene.deed {
+            None => self.publish(scene).await?,
+            Some(deed) => self.room.act(&self.user, deed, &scene.body).await?,
+        };
+        if self.published.len() >= REMEMBERED {
+            self.published.clear();
+        }
+        self.published.insert(key.clone(), before);
+        Ok(key)
+    }
+
     /// Publishes a scene's event and returns its uuid. A 202 says that it is safe with the server.
-    pub async fn publish(&mut self, scene: &Scene) -> Result<String, Failure> {
+    async fn publish(&self, scene: &Scene) -> Result<String, Failure> {
         let mut entry = json!({ "event": scene.event, "body": scene.body });
         if !scene.event.contains("/account/") {
             entry["accountId"] = self.story.account.clone().into();
@@ -73,18 +110,12 @@ impl Stage {
         if let Some(member) = &scene.recipients {
             entry["recipients"] = json!([member]);
         }
-        let before = self.handles.monotonic();
         let answer = post(&self.publisher, "/hookswitch/v1/events", &entry).await?;
-        let uuid = answer["events"][0]["uuid"].as_str().unwrap_or_default().to_owned();
-        if self.published.len() >= REMEMBERED {
-            self.published.clear();
-        }
-        self.published.insert(uuid.clone(), before);
-        Ok(uuid)
+        Ok(answer["events"][0]["uuid"].as_str().unwrap_or_default().to_owned())
     }
 
-    pub fn published_at(&self, uuid: &str) -> Option<MonoTime> {
-        self.published.get(uuid).copied()
+    pub fn published_at(&self, key: &str) -> Option<MonoTime> {
+        self.published.get(key).copied()
     }
 
     /// Seconds since the stage was set.
@@ -92,10 +123,12 @@ impl Stage {
         format!("{:8.3}", self.handles.monotonic().since(self.started).as_secs_f64())
     }
 
-    /// Deletes the subscriptions that were made.
+    /// Deletes the chat and the subscriptions that were made.
     pub async fn clear(&mut self) -> Result<(), Failure> {
+        self.room.close(&self.user).await?;
         for path in self.made.drain(..) {
-            self.user.call(Method::DELETE, &path, None).await?.success()?;
+            let api = if path.starts_with(CONFERENCES) { &self.operator } else { &self.user };
+            api.call(Method::DELETE, &path, None).await?.success()?;
         }
         Ok(())
     }
@@ -110,27 +143,6 @@ impl Settings {
     }
 }
 
-async fn login(settings: &Settings, url: &str) -> Result<String, Failure> {
-    let form = Serializer::new(String::new())
-        .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
-        .append_pair("assertion", settings.get("RC_USER_JWT")?)
-        .finish();
-    let pair = format!("{}:{}", settings.get("RC_APP_CLIENT_ID")?, settings.get("RC_APP_CLIENT_SECRET")?);
-    let authorization = format!("Basic {}", BASE64.encode(pair));
-    let body = Some(("application/x-www-form-urlencoded", Bytes::from(form)));
-    let app = HttpClient::new(parse(url)?)?;
-    let answer = app.send(Method::POST, "/restapi/oauth/token", Some(&authorization), body).await?;
-    let token = answer.success()?.json()?["access_token"].take();
-    token
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Failure::Failed("the login gave no access token".to_owned()))
-}
-
-fn parse(url: &str) -> Result<url::Url, Failure> {
-    url.parse().map_err(|error| Failure::Failed(format!("HOOKSWITCH_URL of dev.env: {error}")))
-}
-
 async fn story(settings: &Settings, user: &Api, handles: &Handles) -> Result<Story, Failure> {
     let me = settings.get("RC_EXTENSION_ID")?;
     let list = user.get("/restapi/v1.0/account/~/extension?perPage=10").await?.json()?;
@@ -142,13 +154,29 @@ async fn story(settings: &Settings, user: &Api, handles: &Handles) -> Result<Sto
     let cast = Cast { account, me, colleague: &colleague, now: &now };
     let unreadable = || Failure::Failed("the story cannot be read".to_owned());
     let mut story = Story::with(&cast).ok_or_else(unreadable)?;
-    let (account, me) = (account.parse().map_err(|_| unreadable())?, me.parse().map_err(|_| unreadable())?);
-    encore::append(&mut story, AccountId(account), ExtensionId(me));
+    let id = |text: &str| text.parse().map_err(|_| unreadable());
+    let company = id(settings.get("HOOKSWITCH_COMPANY_ID")?)?;
+    let who = Protagonist { account: AccountId(id(account)?), extension: ExtensionId(id(me)?), company };
+    let conference = simulate::Cast {
+        account: story.account.clone(),
+        extension: me.to_owned(),
+        company: Some(company),
+        start: handles.now(),
+    };
+    story.tell(simulate::conference(&conference, SEED));
+    encore::append(&mut story, who);
     Ok(story)
 }
 
-/// Subscriptions of a demo that was killed: their receiver is gone.
-async fn remove_earlier(user: &Api) -> Result<(), Failure> {
+/// Subscriptions and endpoints of a demo that was killed: their receiver is gone.
+async fn remove_earlier(user: &Api, operator: &Api) -> Result<(), Failure> {
+    let list = operator.get(CONFERENCES).await?.json()?;
+    for record in list["records"].as_array().into_iter().flatten() {
+        let url = record["url"].as_str().unwrap_or_default();
+        if let Some(id) = record["id"].as_str().filter(|_| url.contains(PATH)) {
+            operator.call(Method::DELETE, &format!("{CONFERENCES}/{id}"), None).await?;
+        }
+    }
     for door in ["/restapi/v1.0/subscription", "/webinar/notifications/v1/subscriptions"] {
         let list = user.get(door).await?.json()?;
         for record in list["records"].as_array().into_iter().flatten() {
@@ -170,6 +198,25 @@ async fn subscribe(user: &Api, receiver: &Receiver, subscriber: &Subscriber) -> 
     let made = post(user, &subscriber.path, &wanted).await?;
     let id = made["id"].as_str().unwrap_or_default();
     Ok(format!("{}/{id}", subscriber.path))
+}
+
+/// Makes a conference endpoint, and tells the receiver what its deliveries carry.
+async fn register(
+    operator: &Api,
+    receiver: &Receiver,
+    subscriber: &Subscriber,
+    settings: &Settings,
+) -> Result<String, Failure> {
+    let wanted = json!({
+        "url": receiver.url(&format!("{PATH}{}", subscriber.name)),
+        "events": subscriber.event_filters,
+        "companyId": settings.get("HOOKSWITCH_COMPANY_ID")?,
+    });
+    let made = post(operator, CONFERENCES, &wanted).await?;
+    let signer = Signer::new([made["signingSecret"].as_str().unwrap_or_default()])
+        .map_err(|error| Failure::Failed(format!("the endpoint's signing secret: {error}")))?;
+    receiver.expect_conferences(&subscriber.name, signer, settings.get("HOOKSWITCH_CONFERENCE_TOKEN")?);
+    Ok(format!("{CONFERENCES}/{}", made["id"].as_str().unwrap_or_default()))
 }
 
 async fn post(api: &Api, path: &str, body: &Value) -> Result<Value, Failure> {

@@ -3,6 +3,12 @@
 
 use serde_json::Value;
 
+use super::chat::Deed;
+use crate::simulate::Step;
+
+/// The conference endpoint of the story, which wants every event.
+pub const CONFERENCES: &str = "conferences";
+
 const STORY: &str = include_str!("story.json");
 
 pub struct Story {
@@ -21,7 +27,11 @@ pub struct Subscriber {
 #[derive(Clone)]
 pub struct Scene {
     pub says: String,
+    /// What it publishes, or what the deed raises.
     pub event: String,
+    /// None: the event is published.
+    pub deed: Option<Deed>,
+    /// Of the event, or of the request.
     pub body: Value,
     /// An extension, where the event is for its members only.
     pub recipients: Option<String>,
@@ -58,6 +68,21 @@ impl Story {
     }
 }
 
+impl Story {
+    /// Adds a conference, of which the story's conference endpoint hears.
+    pub fn tell(&mut self, conference: Vec<Step>) {
+        let scene = |step: Step| Scene {
+            says: step.says,
+            event: step.event,
+            deed: None,
+            body: step.body,
+            recipients: None,
+            heard_by: vec![CONFERENCES.to_owned()],
+        };
+        self.scenes.extend(conference.into_iter().map(scene));
+    }
+}
+
 fn subscriber(told: &mut Value) -> Option<Subscriber> {
     let event_filters = told["eventFilters"].take();
     Some(Subscriber { name: text(told, "name")?, path: text(told, "path")?, event_filters })
@@ -67,7 +92,12 @@ fn scene(told: &mut Value) -> Option<Scene> {
     let names = told["for"].as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
     let heard_by = names.collect::<Option<_>>()?;
     let body = told["body"].take();
-    Some(Scene { says: text(told, "says")?, event: text(told, "event")?, body, recipients: None, heard_by })
+    let deed = match told.get("do") {
+        None => None,
+        Some(name) => Some(Deed::named(name.as_str()?)?),
+    };
+    let (says, event) = (text(told, "says")?, text(told, "event")?);
+    Some(Scene { says, event, deed, body, recipients: None, heard_by })
 }
 
 fn text(told: &Value, name: &str) -> Option<String> {
@@ -78,9 +108,9 @@ fn text(told: &Value, name: &str) -> Option<String> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use hookswitch_core::catalogue::sample::Protagonist;
     use hookswitch_core::catalogue::{Catalogue, Scope};
     use hookswitch_core::id::{AccountId, ExtensionId};
-    use hookswitch_core::subscription::Door;
 
     use super::super::encore;
     use super::*;
@@ -88,18 +118,18 @@ mod tests {
     fn story() -> Story {
         let cast = Cast { account: "1", me: "2", colleague: "3", now: "2026-01-01T00:00:00.000Z" };
         let mut story = Story::with(&cast).expect("well-formed");
-        encore::append(&mut story, AccountId(1), ExtensionId(2));
+        let who = Protagonist { account: AccountId(1), extension: ExtensionId(2), company: 3 };
+        encore::append(&mut story, who);
         story
     }
 
     #[test]
-    fn every_event_type_that_a_subscription_can_hear_of_has_its_scene() {
+    fn every_event_type_that_can_be_published_has_its_scene() {
         let catalogue = Catalogue::built_in();
         let by_server = |entry: &hookswitch_core::catalogue::Entry| {
             entry.forms.iter().all(|form| catalogue.form(*form).scope == Scope::Reminder)
         };
-        let heard_of =
-            catalogue.entries().filter(|(_, entry)| entry.door != Door::Conference && !by_server(entry));
+        let heard_of = catalogue.entries().filter(|(_, entry)| !by_server(entry));
         let all: BTreeSet<_> = heard_of.map(|(_, entry)| &*entry.name).collect();
         let resolve = |scene: &Scene| catalogue.resolve(&scene.event).expect("an event type").entry;
         let scenes = story().scenes;

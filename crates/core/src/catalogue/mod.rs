@@ -3,7 +3,7 @@
 //! - `entry`: what is known about an event type; `file`, `parameters`, `fields`: reading that from JSON,
 //!   ours and an operator's; the built-in files are in `crates/core/catalogue/`.
 //! - `paths`: from a path to its form; `place`: where in an event something stands, and `reading` it;
-//!   `shaping`: what a subscriber does not get to see of a body.
+//!   `shaping`: what a subscriber does not get to see of a body; `sample`: samples about somebody real.
 //!
 //! Reading what a subscriber writes is `crate::filter`'s work, finding out who wants an event
 //! `crate::matching`'s.
@@ -15,6 +15,7 @@ mod parameters;
 pub(crate) mod paths;
 mod place;
 pub(crate) mod reading;
+pub mod sample;
 mod shaping;
 
 use std::collections::HashMap;

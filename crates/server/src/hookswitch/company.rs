@@ -15,7 +15,7 @@ pub(super) async fn settle(
     app: &App,
     entries: Entries,
 ) -> Result<Result<Vec<Publication>, Vec<BadEntry>>, ApiError> {
-    let Entries { mut publications, claims } = entries;
+    let Entries { mut publications, claims, .. } = entries;
     // A request names few companies, and usually none.
     let mut accounts: HashMap<u64, Option<AccountId>> = HashMap::new();
     let mut wrong = Vec::new();

@@ -1,9 +1,12 @@
-//! `GET /hookswitch/v1/event-types`: the catalogue, for people and programs.
+//! `GET /hookswitch/v1/event-types`: the catalogue, for people and programs; `GET /asyncapi.json`: the same as
+//! an AsyncAPI document.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use hookswitch_core::catalogue::{Catalogue, Entry, OnViolation, Parameter, ParameterKind, Scope};
 use hookswitch_core::retry::EventClass;
 use hookswitch_core::subscription::Door;
@@ -74,6 +77,13 @@ pub async fn list(State(app): State<Arc<App>>, _any: Principal) -> Result<Json<E
     Ok(Json(EventTypes {
         records: catalogue.entries().map(|(_, entry)| described(catalogue, entry)).collect(),
     }))
+}
+
+/// Everything that this server can deliver, its operator's event types included.
+#[utoipa::path(get, path = "/asyncapi.json", tag = "catalogue", operation_id = "readAsyncApi", security(()),
+    responses((status = 200, description = "An AsyncAPI 3.0 document", content_type = "application/json")))]
+pub async fn asyncapi(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], app.asyncapi.clone()).into_response()
 }
 
 fn described(catalogue: &Catalogue, entry: &Entry) -> EventType {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::delivery::{Attempt, DeliveryState, EndReason, Trigger};
 use hookswitch_core::event::StoredEvent;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::publication::violation_of;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::state::App;
@@ -36,6 +38,9 @@ pub struct EventView {
     pub accepted_at: String,
     #[schema(value_type = Object)]
     pub body: Box<RawValue>,
+    /// How the body breaks the schema that its event type has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violation: Option<String>,
     /// For whom it is, as far as the caller may see.
     pub deliveries: Vec<EventDelivery>,
 }
@@ -187,13 +192,14 @@ pub async fn event(
     if visible.is_empty() && !viewer.sees_all() {
         return Err(missing());
     }
-    event_view(stored, &visible, &known).map(Json)
+    event_view(stored, &visible, &known, &app.catalogue).map(Json)
 }
 
 fn event_view(
     stored: StoredEvent,
     visible: &[Matched],
     known: &HashMap<SubscriptionNo, Known>,
+    catalogue: &Catalogue,
 ) -> Result<EventView, ApiError> {
     let delivery = |matched: &Matched| {
         let known = known.get(&matched.subscription)?;
@@ -201,6 +207,10 @@ fn event_view(
         Some(EventDelivery { id: key.to_string(), subscription_id: known.id.to_string() })
     };
     let deliveries = visible.iter().filter_map(delivery).collect();
+    // A type that a later catalogue does not have any more says nothing.
+    let resolved = catalogue.resolve(&stored.event.name).ok();
+    let violation =
+        resolved.and_then(|found| violation_of(&catalogue.entry(found.entry).schema, &stored.event.body));
     let body =
         String::from_utf8(stored.event.body.to_vec()).ok().and_then(|body| RawValue::from_string(body).ok());
     Ok(EventView {
@@ -211,6 +221,7 @@ fn event_view(
         body: body
             .ok_or_else(|| hookswitch_store::StoreError::Corrupt("an event body is not JSON".into()))?,
         event: stored.event.name,
+        violation: violation.map(|violation| violation.to_string()),
         deliveries,
     })
 }

@@ -10,12 +10,15 @@ pub mod provisioning;
 mod publication;
 pub mod publish;
 pub mod subscriptions;
+pub mod trigger;
 pub mod usage;
+mod violations;
 
 use std::sync::Arc;
 
 pub(crate) use self::provisioning::{Id, Listing, Wrong, carried_through};
 pub use self::provisioning::{Operator, Turns};
+pub use self::violations::Violations;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,6 +32,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history::delivery))
         .routes(routes!(subscriptions::list))
         .routes(routes!(event_types::list))
+        .routes(routes!(event_types::asyncapi))
+        .routes(routes!(trigger::trigger))
         .merge(provisioning::routes())
         .routes(routes!(usage::list))
         .routes(routes!(audit::list))

@@ -1,20 +1,21 @@
 //! Reading a publish request: one object, an array, NDJSON or CloudEvents, into checked publications.
 //!
 //! Every bad entry is named with its index, the field and the reason; one bad entry refuses the request.
-//! The body of an event is kept raw: parsed once to be minified, never copied afterwards (D22). Where its
-//! type rejects what breaks the schema (D14), it is parsed a second time, to be checked.
+//! The body of an event is kept raw: parsed once to be minified, never copied afterwards (D22). It is checked
+//! against the schema of its event type: where that is strict a body that breaks it is a bad entry, elsewhere
+//! it is taken and the violation told (D14).
 //!
 //! Whose a company is only the directory knows; `company` asks it and settles what is claimed here.
 
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
-use hookswitch_core::catalogue::{Catalogue, OnViolation, Resolved, Scope};
+use hookswitch_core::catalogue::{Catalogue, EntryNo, OnViolation, Resolved, Scope};
 use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::envelope::{self, BodyError};
 use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
-use hookswitch_core::schema::Violation;
+use hookswitch_core::schema::{Schema, Violation};
 use hookswitch_engine::Publication;
 use serde::Deserialize;
 use serde_json::Value;
@@ -93,6 +94,8 @@ struct CloudEvent<'a> {
 pub(super) struct Entries {
     pub(super) publications: Vec<Publication>,
     pub(super) claims: Vec<Claim>,
+    /// By their place: how bodies break a schema that is not strict.
+    pub(super) violations: Vec<(usize, String)>,
 }
 
 /// An entry that names a company, or that nothing but a company can give an account.
@@ -109,6 +112,7 @@ struct Checked {
     publication: Publication,
     has_account: bool,
     companies: SmallVec<[(&'static str, u64); 2]>,
+    violation: Option<String>,
 }
 
 /// What checking an entry needs.
@@ -237,6 +241,7 @@ impl Reader<'_> {
             too_large: matches!(error, BodyError::TooLarge { .. }),
             ..bad(index, "body", error.to_string())
         })?;
+        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, "body", why))?;
         let companies = self.companies(index, entry, &resolved, &body)?;
         if account.is_none() && companies.is_empty() {
             return Err(self.nobodys(index, &resolved));
@@ -263,11 +268,19 @@ impl Reader<'_> {
             uuid_is_publishers: uuid.is_some(),
             timestamp_is_publishers: timestamp.is_some(),
         };
-        Ok(Checked { publication, has_account: account.is_some(), companies })
+        Ok(Checked { publication, has_account: account.is_some(), companies, violation })
     }
 
-    /// The companies that the entry names: by itself, and in the payload of a conference event. Checks the
-    /// body against its schema on the way, where it has to keep to it.
+    /// How a body breaks the schema of its event type; an error where the schema is strict.
+    fn violation(&self, entry: EntryNo, body: &[u8]) -> Result<Option<String>, String> {
+        let entry = self.catalogue.entry(entry);
+        match (violation_of(&entry.schema, body), entry.on_violation) {
+            (Some(violation), OnViolation::Reject) => Err(in_words(&violation)),
+            (violation, _) => Ok(violation.map(|violation| violation.to_string())),
+        }
+    }
+
+    /// The companies that the entry names: by itself, and in the payload of a conference event.
     fn companies(
         &self,
         index: usize,
@@ -280,16 +293,11 @@ impl Reader<'_> {
             companies
                 .push(("companyId", id(raw).ok_or_else(|| bad(index, "companyId", "is not a company id"))?));
         }
-        let of_type = self.catalogue.entry(resolved.entry);
-        let is_conference = self.is_conference(resolved);
-        if !is_conference && of_type.on_violation == OnViolation::Warn {
+        if !self.is_conference(resolved) {
             return Ok(companies);
         }
         let body: Value = serde_json::from_slice(body).map_err(|error| bad_json(index, &error))?;
-        if of_type.on_violation == OnViolation::Reject {
-            of_type.schema.check(&body).map_err(|violation| bad(index, "body", in_words(&violation)))?;
-        }
-        if let Some(company) = body.get("company_id").filter(|_| is_conference) {
+        if let Some(company) = body.get("company_id") {
             let company =
                 company.as_u64().ok_or_else(|| bad(index, COMPANY_IN_PAYLOAD, "is not a company id"))?;
             companies.push((COMPANY_IN_PAYLOAD, company));
@@ -311,15 +319,16 @@ impl Reader<'_> {
     }
 
     fn collect(&self, read: impl Iterator<Item = Result<Checked, BadEntry>>) -> Result<Entries, Unreadable> {
-        let mut good = Entries { publications: Vec::with_capacity(read.size_hint().0), claims: Vec::new() };
+        let mut good = Entries { publications: Vec::with_capacity(read.size_hint().0), ..Entries::default() };
         let mut wrong = Vec::new();
         for (index, one) in read.enumerate() {
             if index >= self.entries_limit {
                 return Err(Unreadable::TooManyEntries(self.entries_limit));
             }
             match one {
-                Ok(Checked { publication, has_account, companies }) => {
+                Ok(Checked { publication, has_account, companies, violation }) => {
                     good.publications.push(publication);
+                    good.violations.extend(violation.map(|violation| (index, violation)));
                     if !has_account || !companies.is_empty() {
                         good.claims.push(Claim { index, has_account, companies });
                     }
@@ -354,6 +363,15 @@ fn account(
 /// A member that is there and not null.
 fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
     raw.filter(|raw| raw.get() != "null")
+}
+
+/// How a body breaks a schema; a body is JSON, which was checked before.
+pub(super) fn violation_of(schema: &Schema, body: &[u8]) -> Option<Violation> {
+    if schema.fits(body) {
+        return None;
+    }
+    let value: Value = serde_json::from_slice(body).ok()?;
+    schema.check(&value).err()
 }
 
 /// What is wrong with a body, and where in it.

@@ -1,4 +1,5 @@
-//! `POST /hookswitch/v1/events`: durable before 202, all of a request or nothing of it.
+//! `POST /hookswitch/v1/events`: durable before 202, all of a request or nothing of it. `accept` is also
+//! how a triggered sample gets in.
 
 use std::sync::Arc;
 
@@ -6,7 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use hookswitch_engine::{Publication, PublishError};
+use hookswitch_core::id::AccountId;
+use hookswitch_engine::PublishError;
 use hookswitch_store::log::Acceptance;
 use serde::Serialize;
 use serde_json::json;
@@ -29,9 +31,21 @@ pub struct PublishedEvent {
     pub duplicate: bool,
 }
 
+/// A body that breaks the schema of its event type; it is taken and delivered nevertheless.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct BrokenSchema {
+    /// Of the entry.
+    pub index: usize,
+    pub uuid: uuid::Uuid,
+    pub reason: String,
+}
+
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Published {
     pub events: Vec<PublishedEvent>,
+    /// Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<BrokenSchema>,
 }
 
 /// Publishes one event or many. Answers once all of them are durable.
@@ -57,11 +71,18 @@ pub async fn publish(
     headers: HeaderMap,
     Payload(bytes): Payload,
 ) -> Result<Response, ApiError> {
-    let bound = match principal {
-        Principal::Admin => None,
-        Principal::Publish { account } => account,
-        Principal::User(_) | Principal::App(_) => return Err(ApiError::permission("Publish")),
-    };
+    let published = accept(&app, &principal, &headers, &bytes).await?;
+    Ok((StatusCode::ACCEPTED, Json(published)).into_response())
+}
+
+/// Takes a publish request of whoever may publish. What it returns is durable.
+pub(super) async fn accept(
+    app: &App,
+    principal: &Principal,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Published, ApiError> {
+    let bound = bound_to(principal)?;
     let limits = &app.settings.limits;
     let reader = Reader {
         body_limit: limits.event_body.0,
@@ -70,8 +91,9 @@ pub async fn publish(
         handles: &app.handles,
         now: app.handles.now(),
     };
-    let entries = reader.read(&headers, &bytes).map_err(|error| unreadable(error, limits))?;
-    let settled = company::settle(&app, entries).await?;
+    let mut entries = reader.read(headers, bytes).map_err(|error| unreadable(error, limits))?;
+    let violations = std::mem::take(&mut entries.violations);
+    let settled = company::settle(app, entries).await?;
     let mut publications = settled.map_err(|wrong| bad_entries(&wrong, limits))?;
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
@@ -88,16 +110,35 @@ pub async fn publish(
         .iter()
         .map(|publication| (publication.event.account, publication.event.body.len() as u64));
     let admission = app.metering.admit(asked).map_err(over_quota)?;
-    let uuids: Vec<_> = publications.iter().map(|publication: &Publication| publication.event.uuid).collect();
+    let uuids: Vec<_> = publications.iter().map(|publication| publication.event.uuid).collect();
+    let entries: Vec<_> = publications.iter().map(|publication| publication.resolved.entry).collect();
     let published = app.engine.publish(publications).await;
     let stored =
         |index: usize| matches!(&published, Ok(all) if matches!(all.get(index), Some(Acceptance::Stored(_))));
     app.metering.settle(&admission, stored);
     let acceptances = published.map_err(|error| refused(&error, &uuids))?;
-    let outcome =
-        |(uuid, acceptance)| PublishedEvent { uuid, duplicate: acceptance == Acceptance::Duplicate };
-    let events = uuids.into_iter().zip(acceptances).map(outcome).collect();
-    Ok((StatusCode::ACCEPTED, Json(Published { events })).into_response())
+    let outcome = |(uuid, acceptance): (&uuid::Uuid, &Acceptance)| PublishedEvent {
+        uuid: *uuid,
+        duplicate: *acceptance == Acceptance::Duplicate,
+    };
+    let events: Vec<PublishedEvent> = uuids.iter().zip(&acceptances).map(outcome).collect();
+    let mut broken = Vec::new();
+    for (index, reason) in violations {
+        if !events[index].duplicate {
+            app.violations.count(&app.catalogue.entry(entries[index]).name);
+        }
+        broken.push(BrokenSchema { index, uuid: events[index].uuid, reason });
+    }
+    Ok(Published { events, violations: broken })
+}
+
+/// The one account that a publisher may publish for, if it is bound to one; an error for everybody else.
+pub(super) fn bound_to(principal: &Principal) -> Result<Option<AccountId>, ApiError> {
+    match principal {
+        Principal::Admin => Ok(None),
+        Principal::Publish { account } => Ok(*account),
+        Principal::User(_) | Principal::App(_) => Err(ApiError::permission("Publish")),
+    }
 }
 
 /// 429 that names the quota; tomorrow there is a new one.

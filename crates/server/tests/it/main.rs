@@ -10,6 +10,7 @@ mod conference_refusals;
 mod dev_controls;
 mod disabled;
 mod error_table;
+mod event_types;
 mod importing;
 mod lifetimes;
 mod matrix;

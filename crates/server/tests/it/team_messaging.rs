@@ -118,3 +118,117 @@ async fn an_event_from_outside_goes_to_the_members_of_its_chat_if_it_names_nobod
     );
     world.server.stop().await;
 }
+
+/// What a receiver was told, by event type; deliveries may overtake each other.
+fn told(receiver: &ScriptedReceiver) -> Vec<String> {
+    let mut kinds: Vec<String> = envelopes(&receiver.deliveries())
+        .iter()
+        .map(|(_, body)| body["eventType"].as_str().expect("a type").to_owned())
+        .collect();
+    kinds.sort();
+    kinds
+}
+
+fn sorted(groups: &[(&str, usize)]) -> Vec<String> {
+    let mut kinds: Vec<String> =
+        groups.iter().flat_map(|(kind, times)| std::iter::repeat_n((*kind).to_owned(), *times)).collect();
+    kinds.sort();
+    kinds
+}
+
+async fn subscribe_to_all(world: &World, token: &str, filters: &[&str], receiver: &ScriptedReceiver) {
+    let body = json!({
+        "eventFilters": filters,
+        "deliveryMode": { "transportType": "WebHook", "address": receiver.url("/hook") },
+    });
+    world.call(Method::POST, "/restapi/v1.0/subscription", token, Some(body)).await.expect(200);
+}
+
+/// Everything that changes a chat, once.
+async fn live_through(world: &World, family: &str, member: &str, outsider: &str) {
+    let call = async |token: &str, method: Method, path: &str, body: Value| {
+        world.call(method, &format!("{family}{path}"), token, Some(body)).await
+    };
+    let own =
+        async |token: &str| call(token, Method::GET, "/persons/~", Value::Null).await.json()["id"].clone();
+    let (author, none) = (world.user_token.as_str(), json!({}));
+    let (their_id, outsiders_id) = (own(member).await, own(outsider).await);
+    let team = json!({ "name": "Ops", "public": true, "members": [{ "id": their_id }] });
+    let team = call(author, Method::POST, "/teams", team).await.expect(201).json();
+    let team = team["id"].as_str().expect("an id");
+
+    let posts = format!("/chats/{team}/posts");
+    let post = call(member, Method::POST, &posts, json!({ "text": "one" })).await.expect(201).json();
+    let post = format!("{posts}/{}", post["id"].as_str().expect("an id"));
+    call(member, Method::PATCH, &post, json!({ "text": "two" })).await.expect(200);
+    call(member, Method::DELETE, &post, none.clone()).await.expect(204);
+    let card = |text: &str| json!({ "type": "AdaptiveCard", "version": "1.3", "body": [{ "type": "TextBlock", "text": text }] });
+    let cards = format!("/chats/{team}/adaptive-cards");
+    let made = call(author, Method::POST, &cards, card("one")).await.expect(201).json();
+    let made = format!("/adaptive-cards/{}", made["id"].as_str().expect("an id"));
+    call(author, Method::PUT, &made, card("two")).await.expect(200);
+    call(author, Method::DELETE, &made, none.clone()).await.expect(204);
+
+    let path = format!("/teams/{team}");
+    call(author, Method::PATCH, &path, json!({ "name": "Operations" })).await.expect(200);
+    call(author, Method::PATCH, &path, json!({ "description": "d" })).await.expect(200);
+    call(outsider, Method::POST, &format!("{path}/join"), none.clone()).await.expect(204);
+    call(outsider, Method::POST, &format!("{path}/leave"), none.clone()).await.expect(204);
+    let people = json!({ "members": [{ "id": outsiders_id }] });
+    call(author, Method::POST, &format!("{path}/add"), people.clone()).await.expect(204);
+    call(author, Method::POST, &format!("{path}/remove"), people).await.expect(204);
+    call(author, Method::POST, &format!("{path}/archive"), none.clone()).await.expect(204);
+    call(author, Method::POST, &format!("{path}/unarchive"), none.clone()).await.expect(204);
+
+    let hook = call(author, Method::POST, &format!("/groups/{team}/webhooks"), none.clone())
+        .await
+        .expect(200)
+        .json();
+    let hook = format!("/webhooks/{}", hook["id"].as_str().expect("an id"));
+    call(author, Method::POST, &format!("{hook}/suspend"), none.clone()).await.expect(200);
+    call(author, Method::POST, &format!("{hook}/activate"), none.clone()).await.expect(200);
+    call(author, Method::DELETE, &hook, none.clone()).await.expect(200);
+    call(author, Method::DELETE, &path, none).await.expect(204);
+}
+
+#[tokio::test]
+async fn each_change_of_a_chat_is_told_to_its_members_its_author_too_and_to_others_only_what_is_theirs() {
+    for family in ["/team-messaging/v1", "/restapi/v1.0/glip"] {
+        let world = World::start().await;
+        let (member, outsider) = (log_in_as(&world, "102").await, log_in_as(&world, "103").await);
+        let stranger = log_in_as(&world, "104").await;
+        let newer = ["/team-messaging/v1/posts", "/team-messaging/v1/chats", "/team-messaging/v1/webhooks"];
+        let older = ["/restapi/v1.0/glip/posts", "/restapi/v1.0/glip/groups", "/restapi/v1.0/glip/webhooks"];
+        let mut receivers = Vec::new();
+        for (token, filters) in [
+            (&world.user_token, &newer[..]),
+            (&member, &older[..]),
+            (&outsider, &newer[..]),
+            (&stranger, &older[..]),
+            (&member, &["/restapi/v1.0/glip/teams"][..]),
+        ] {
+            let receiver = ScriptedReceiver::start().await;
+            subscribe_to_all(&world, token, filters, &receiver).await;
+            receivers.push(receiver);
+        }
+        live_through(&world, family, &member, &outsider).await;
+
+        let of_the_team = [("GroupJoined", 1), ("GroupRenamed", 1), ("GroupChanged", 3), ("GroupLeft", 1)];
+        let of_a_member = [
+            // The text, the card, and three notices of who came and went.
+            &of_the_team[..],
+            &[("PostAdded", 5), ("PostChanged", 2), ("PostRemoved", 2)],
+            &[("WebhookCreated", 1), ("WebhookUpdated", 2), ("WebhookDeleted", 1)],
+        ]
+        .concat();
+        let of_who_came_and_went = [("GroupJoined", 2), ("PostAdded", 2), ("GroupLeft", 2)];
+        let expected = [&of_a_member[..], &of_a_member, &of_who_came_and_went, &[], &of_the_team].map(sorted);
+        for (receiver, expected) in receivers.iter().zip(&expected) {
+            receiver.wait_for_deliveries(expected.len()).await;
+        }
+        world.settle().await;
+        let heard: Vec<_> = receivers.iter().map(told).collect();
+        assert_eq!(heard, expected, "{family}");
+        world.server.stop().await;
+    }
+}
