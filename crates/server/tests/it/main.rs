@@ -8,6 +8,7 @@ mod disabled;
 mod error_table;
 mod importing;
 mod matrix;
+mod metrics;
 mod provisioning;
 mod publishing;
 mod quotas;
