@@ -75,3 +75,30 @@ async fn a_flag_beats_the_environment_and_the_environment_beats_the_file() {
         server.get(Caller::Nobody, "/healthz").await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn what_is_logged_is_a_setting_like_any_other() {
+    let folder = TempFolder::new();
+    let config = folder.join("hookswitch.toml");
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\ndev = true\ndata = {:?}\nlog = \"hookswitch=info\"\nlog_format = \"json\"\n",
+        folder.join("data")
+    );
+    std::fs::write(&config, text).expect("written");
+    let by_file = Program::new(BINARY).args(["serve", "--config"]).arg(&config);
+    let stopping = async |launch: Program| {
+        let mut server = launch.start();
+        server.line_with("ready").await;
+        server.terminate();
+        let line = server.stderr_with("stopping").await;
+        server.exited().await;
+        line
+    };
+    let line = stopping(by_file.clone()).await;
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&line).is_ok_and(|line| line["level"] == "INFO"),
+        "{line}"
+    );
+    let line = stopping(by_file.env("HOOKSWITCH_LOG_FORMAT", "json").args(["--log-format", "text"])).await;
+    assert!(line.contains("INFO") && !line.starts_with('{'), "{line}");
+}

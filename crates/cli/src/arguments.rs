@@ -21,18 +21,13 @@ pub struct Arguments {
 /// What is written to standard error.
 #[derive(Args, Debug)]
 pub struct Logging {
-    /// What is logged: error, warn, info, debug, trace, or by module, as in `info,hookswitch_engine=debug`.
-    #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL", default_value = "info")]
-    pub log: String,
-    /// How it is written.
-    #[arg(long, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LogFormat {
-    Text,
-    Json,
+    /// What is logged [default: info]: error, warn, info, debug, trace, or by module, as in
+    /// `info,hookswitch_engine=debug`.
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL")]
+    pub log: Option<String>,
+    /// How it is written [default: text].
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"])]
+    pub log_format: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -30,7 +30,6 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(&arguments.logging);
     // One thread for all input and output; storage has threads of its own.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(arguments.command)) {
+    match runtime.block_on(run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("hookswitch: {failure}");
@@ -48,10 +47,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
+async fn run(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
+    if !matches!(command, Command::Serve(_)) {
+        logging::start(&serve::logging_settings(&logging)?);
+    }
     match command {
         Command::Init(options) => commands::init::run(&options).await,
-        Command::Serve(options) => serve::run(&options).await,
+        Command::Serve(options) => serve::run(&options, &logging).await,
         Command::Demo(options) => demo::run(&options).await,
         Command::Publish(options) => commands::publish::run(&options).await,
         Command::Trigger(options) => commands::trigger::run(&options).await,

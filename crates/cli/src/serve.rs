@@ -7,13 +7,14 @@ use hookswitch_server::clock::system_handles;
 use hookswitch_server::config::{Layers, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::Serve;
+use crate::arguments::{Logging, Serve};
 use crate::failure::Failure;
-use crate::output;
 use crate::running::Running;
+use crate::{logging, output};
 
-pub async fn run(options: &Serve) -> Result<(), Failure> {
-    let settings = settings(options)?;
+pub async fn run(options: &Serve, logging: &Logging) -> Result<(), Failure> {
+    let settings = settings(options, logging)?;
+    logging::start(&settings);
     let server = Running::start(settings, system_handles()).await?;
     output::line(&format!("hookswitch is ready on {}", server.url()))?;
     first_signal().await?;
@@ -46,7 +47,7 @@ fn file_and_environment(config: Option<&Path>) -> Result<Layers, Failure> {
 }
 
 /// Flags beat the environment, the environment beats the file. Every mistake is told at once.
-fn settings(options: &Serve) -> Result<Settings, Failure> {
+fn settings(options: &Serve, logging: &Logging) -> Result<Settings, Failure> {
     let mut layers = file_and_environment(options.config.as_deref())?;
     let known = Settings::describe();
     if let Some((key, _)) =
@@ -54,10 +55,22 @@ fn settings(options: &Serve) -> Result<Settings, Failure> {
     {
         return Err(Failure::Usage(format!("--set {key}: there is no such setting")));
     }
-    for (key, value) in flags(options) {
+    for (key, value) in flags(options).into_iter().chain(logging_flags(logging)) {
         layers = layers.with_flag(&key, value);
     }
     Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// What a command that is no server needs to log.
+pub fn logging_settings(logging: &Logging) -> Result<Settings, Failure> {
+    let flags = logging_flags(logging).into_iter();
+    let layers = flags.fold(Layers::default(), |layers, (key, value)| layers.with_flag(&key, value));
+    Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn logging_flags(logging: &Logging) -> Vec<(String, String)> {
+    let flags = [("log", &logging.log), ("log_format", &logging.log_format)];
+    flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect()
 }
 
 fn flags(options: &Serve) -> Vec<(String, String)> {

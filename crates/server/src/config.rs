@@ -71,6 +71,9 @@ settings! {
     Settings in "" {
         /// Address and port of the one listener; port 0 picks a free one.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// Address and port of a second listener, which gives `/metrics` to everybody who reaches it. Without it they
+        /// need the admin token.
+        metrics_listen: Option<SocketAddr> = None;
         /// The data folder.
         data: PathBuf = PathBuf::from("./hookswitch-data");
         /// Base of every absolute URL that is handed out. Without it: http:// (https:// with a certificate) and the
@@ -96,6 +99,10 @@ settings! {
         put_semantics: PutSemantics = PutSemantics::Seed;
         /// JSON files with event types of your own, beside those that are built in.
         event_types: Vec<String> = Vec::new();
+        /// What is logged: error, warn, info, debug, trace, or by module, as in `info,hookswitch_engine=debug`.
+        log: String = "info".to_owned();
+        /// How log lines are written: `text` or `json`.
+        log_format: LogFormat = LogFormat::Text;
         /// Subnets of proxies before this server; whom they name in X-Forwarded-For is who calls.
         trusted_proxies: Vec<String> = Vec::new();
         tables {
@@ -329,6 +336,32 @@ pub enum CommitOn {
     Auto,
     Thread,
     Caller,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Value for LogFormat {
+    const FORM: &'static str = "\"text\" or \"json\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("must be {}", Self::FORM)),
+        }
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Self::Text => "\"text\"".into(),
+            Self::Json => "\"json\"".into(),
+        }
+    }
 }
 
 impl Value for CommitOn {

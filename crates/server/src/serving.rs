@@ -42,7 +42,7 @@ use tokio_util::task::TaskTracker;
 use crate::app_secrets::KeptSecrets;
 use crate::config::{CommitOn, Settings};
 use crate::dev::{FaultyTransport, MovingClock, SeededIds};
-use crate::hookswitch::{Turns, Violations};
+use crate::hookswitch::{Turns, Violations, operations};
 use crate::metering::Metering;
 use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing, reconcile};
 use crate::state::{App, Front};
@@ -74,6 +74,7 @@ pub enum StartError {
 pub struct Server {
     pub app: Arc<App>,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stopping: CancellationToken,
     connections: TaskTracker,
     /// The folder's lock is given back when the last of its users is gone.
@@ -95,6 +96,7 @@ pub async fn start(
     };
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
     let tls = ListenerTls::of(&settings).await?;
+    let metrics_listener = metrics_listener(&settings).await?;
     let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
     let Opened { folder, vault, control, log, catalogue } =
         open_files(Arc::clone(&settings), handles.clone(), clock.clone()).await?;
@@ -226,16 +228,26 @@ pub async fn start(
         head_within: app.settings.limits.head_within,
         handles: handles.clone(),
     };
+    let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(listener) = metrics_listener {
+        let door = listener::Door { router: operations::open_metrics(Arc::clone(&app)), ..door.clone() };
+        connections.spawn(listener::serve(listener, None, door, stopping.clone(), connections.clone()));
+    }
     if let Some(tls) = &tls {
         connections.spawn(Arc::clone(tls).watch(handles, stopping.clone()));
     }
     connections.spawn(listener::serve(listener, tls, door, stopping.clone(), connections.clone()));
-    Ok(Server { app, address, stopping, connections, _folder: folder })
+    Ok(Server { app, address, metrics_address, stopping, connections, _folder: folder })
 }
 
 impl Server {
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where `/metrics` is open, if it is anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The base of every URL that is handed out.
@@ -260,6 +272,12 @@ impl Server {
             );
         }
     }
+}
+
+async fn metrics_listener(settings: &Settings) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = settings.metrics_listen else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|error| unusable("metrics_listen", &error))
 }
 
 /// What a server keeps in its folder.

@@ -37,7 +37,8 @@ pub fn guide() -> String {
     let mut text = String::from(
         "# Settings\n\n\
          A setting is a key of the TOML file (`--config FILE`, or `HOOKSWITCH_CONFIG`), an environment variable, or\n\
-         a flag: `--listen`, `--data`, `--public-url`, `--dev`, `--dev-remote`, and `--set KEY=VALUE` for every other.\n\
+         a flag: `--listen`, `--data`, `--public-url`, `--dev`, `--dev-remote`, `--log`, `--log-format`, and `--set KEY=VALUE` for\n\
+         every other.\n\
          A flag beats the environment, the environment beats the file. All mistakes, unknown keys too, are reported\n\
          together, with exit code 2. `config.example.toml` has every setting with its default.\n\n\
          Times are written `500ms`, `10s`, `5m`, `1h`, `7d`; sizes `65536`, `64KiB`, `8MiB`; lists in the environment\n\

@@ -121,6 +121,7 @@ fn sample(setting: &Setting) -> String {
     match default {
         _ if setting.default.is_empty() => match setting.key.as_str() {
             "public_url" => "https://example.com".into(),
+            "metrics_listen" => "127.0.0.1:9".into(),
             key if setting.form == <u64 as Value>::FORM || setting.form == Size::FORM => {
                 key.len().to_string()
             }

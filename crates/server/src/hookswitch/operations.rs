@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::json;
 
 use crate::principal::Principal;
@@ -49,13 +50,23 @@ fn answer(ok: bool, checks: serde_json::Value) -> Response {
     (status, Json(json!({ "status": if ok { "ok" } else { "failing" }, "checks": checks }))).into_response()
 }
 
-/// The figures in the Prometheus text form. Needs the admin token.
+/// The figures in the Prometheus text form. Needs the admin token, but not on `metrics_listen`.
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "metrics",
     responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text")))]
 pub async fn metrics(State(app): State<Arc<App>>, principal: Principal) -> Result<Response, ApiError> {
     if principal != Principal::Admin {
         return Err(ApiError::permission("Admin"));
     }
+    figures(&app)
+}
+
+/// `/metrics` of a listener that only those reach who may see it.
+pub(crate) fn open_metrics(app: Arc<App>) -> Router {
+    let open = async |State(app): State<Arc<App>>| figures(&app);
+    Router::new().route("/metrics", get(open)).with_state(app)
+}
+
+fn figures(app: &App) -> Result<Response, ApiError> {
     app.engine.refresh_gauges();
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &app.registry).map_err(|_| {

@@ -14,6 +14,7 @@ mod event_types;
 mod importing;
 mod lifetimes;
 mod matrix;
+mod metrics;
 mod provisioning;
 mod publishing;
 mod quotas;

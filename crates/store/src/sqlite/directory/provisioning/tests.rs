@@ -92,6 +92,8 @@ async fn extensions_are_written_with_password_and_direct_number_and_read_back() 
     let folder = TempFolder::new();
     let directory = settled(&folder).await;
     let mut new = write(200);
+    // As it is kept.
+    new.extension.contact.email.make_ascii_lowercase();
     new.direct_number = Some("16505550200".into());
     new.password = NewPassword::Set(StoredPassword("hashed".into()));
     let each = || Record::Each(by());
