@@ -15,9 +15,8 @@ use crate::{logging, output};
 pub async fn run(options: &Serve, logging: &Logging) -> Result<(), Failure> {
     let settings = settings(options, logging)?;
     logging::start(&settings);
-    // From before anybody is told that it is ready: a signal then ends it in good order.
-    let mut signals = Signals::listen()?;
     let server = Running::start(settings, system_handles()).await?;
+    let mut signals = EndSignals::listen()?;
     output::line(&format!("hookswitch is ready on {}", server.url()))?;
     signals.next().await;
     tracing::info!("stopping: no new work is taken, attempts under way may end");
@@ -87,12 +86,6 @@ fn flags(options: &Serve) -> Vec<(String, String)> {
     if let Some(url) = &options.public_url {
         flag("public_url", url.clone());
     }
-    if let Some(seed) = options.seed {
-        flag("dev_seed", seed.to_string());
-    }
-    if let Some(fixtures) = &options.fixtures {
-        flag("dev_fixtures", fixtures.display().to_string());
-    }
     if options.dev {
         flag("dev", "true".to_owned());
     }
@@ -111,16 +104,17 @@ pub fn demo_settings(data: &Path, listen: SocketAddr) -> Result<Settings, Failur
     Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// SIGTERM and Ctrl-C.
-pub struct Signals {
+/// SIGTERM and Ctrl-C, heard from now on: before anybody is told that there is something to end.
+pub struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Signals {
+impl EndSignals {
     pub fn listen() -> Result<Self, Failure> {
-        let of = |kind| signal(kind).map_err(Failure::io("signals"));
-        Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
+        let terminate = signal(SignalKind::terminate()).map_err(Failure::io("signals"))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("signals"))?;
+        Ok(Self { terminate, interrupt })
     }
 
     pub async fn next(&mut self) {

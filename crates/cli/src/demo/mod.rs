@@ -82,7 +82,7 @@ impl Show {
     }
 
     async fn until_interrupted(&mut self) -> Result<(), Failure> {
-        let mut signals = serve::Signals::listen()?;
+        let mut signals = serve::EndSignals::listen()?;
         output::line("Ctrl-C ends it")?;
         loop {
             tokio::select! {
