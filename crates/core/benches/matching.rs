@@ -180,7 +180,11 @@ fn tell(what: &str, used: u64, world: &World) {
     let size = |filter: &SubscribedFilter| (filter.text.capacity() + size_of::<SubscribedFilter>()) as u64;
     let texts: u64 = world.texts.iter().flatten().map(size).sum();
     let each = |bytes: u64| bytes / 1_000_000;
-    println!("1 000 000 filters, {what}: {} bytes each, and {} for its text", each(used - texts), each(texts));
+    println!(
+        "1 000 000 filters, {what}: {} bytes each, and {} for its text",
+        each(used - texts),
+        each(texts)
+    );
 }
 
 fn memory() {

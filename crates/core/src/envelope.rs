@@ -13,13 +13,13 @@ use crate::scan::{self, Class};
 /// Why bytes cannot be the body of an event.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    #[error("it has {bytes} bytes without whitespace; the limit is {limit}")]
+    #[error("has {bytes} bytes without whitespace; the limit is {limit}")]
     TooLarge { bytes: usize, limit: usize },
-    #[error("it is nested deeper than {} levels", limits::EVENT_BODY_DEPTH)]
+    #[error("is nested deeper than {} levels", limits::EVENT_BODY_DEPTH)]
     TooDeep,
-    #[error("it is no JSON object")]
+    #[error("is not a JSON object")]
     NoObject,
-    #[error("it is not JSON: {0}")]
+    #[error("is not JSON: {0}")]
     Syntax(#[from] serde_json::Error),
 }
 
@@ -188,15 +188,15 @@ mod tests {
             |levels: usize| format!("{}{}", "{\"a\":".repeat(levels - 1) + "{}", "}".repeat(levels - 1));
         assert!(minified(&deep(limits::EVENT_BODY_DEPTH)).is_ok());
         for (raw, words) in [
-            ("[]", "it is no JSON object"),
-            ("null", "it is no JSON object"),
+            ("[]", "is not a JSON object"),
+            ("null", "is not a JSON object"),
             ("", "it is not JSON"),
             ("{} {}", "it is not JSON"),
             ("{\"a\":1,}", "it is not JSON"),
             ("{'a':1}", "it is not JSON"),
             ("{\"a\":\"\u{1}\"}", "it is not JSON"),
             ("{\"a\":01}", "it is not JSON"),
-            (deep(limits::EVENT_BODY_DEPTH + 1).as_str(), "it is nested deeper than 100 levels"),
+            (deep(limits::EVENT_BODY_DEPTH + 1).as_str(), "is nested deeper than 100 levels"),
         ] {
             let error = minified(raw).unwrap_err();
             assert!(error.starts_with(words), "{raw}: {error}");

@@ -46,9 +46,12 @@ pub(crate) fn pump(shared: &Arc<Shared>, lane: &Arc<Lane>) {
     loop {
         match lane.next(handles.now(), handles.monotonic()) {
             Wish::Send(item) => {
-                if !shared.gate.enter(lane) {
+                if !shared.gate.enter() {
                     lane.put_back(*item);
-                    return;
+                    if shared.gate.wait(lane.no) {
+                        return;
+                    }
+                    continue;
                 }
                 shared.deps.metrics.in_flight.inc();
                 shared.tasks.spawn(work(Arc::clone(shared), Arc::clone(lane), *item));
@@ -100,9 +103,11 @@ async fn work(shared: Arc<Shared>, lane: Arc<Lane>, first: Item) {
         }
     }
     shared.deps.metrics.in_flight.dec();
-    if let Some(other) = shared.gate.leave() {
-        pump(&shared, &other);
-    }
+    shared.gate.leave(|other| {
+        if let Some(other) = shared.lane(other) {
+            pump(&shared, &other);
+        }
+    });
     pump(&shared, &lane);
 }
 

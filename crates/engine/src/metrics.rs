@@ -65,6 +65,10 @@ impl Default for Metrics {
 
 impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
+        // Every class is there from the start, so that a rate over it has a zero to begin with.
+        for class in FailureClass::ALL {
+            self.failed.get_or_create(&FailureLabel { class: class.name() }).inc_by(0);
+        }
         let registry = registry.sub_registry_with_prefix("hookswitch");
         registry.register("events_published", "Events accepted durably", self.published.clone());
         registry.register(

@@ -103,8 +103,11 @@ async fn route(routes: Router, request: Request<Body>) -> Response<Body> {
 
 /// What no route answers.
 pub async fn unknown_path(method: Method, uri: http::Uri) -> ApiError {
-    let message = format!("There is no {method} {}", uri.path());
-    ApiError::new(http::StatusCode::NOT_FOUND, "CMN-120", message)
+    nothing_at(&method, uri.path())
+}
+
+fn nothing_at(method: &Method, path: &str) -> ApiError {
+    ApiError::new(http::StatusCode::NOT_FOUND, "CMN-120", format!("There is no {method} {path}"))
 }
 
 /// What a route answers to other methods; axum adds `Allow`.

@@ -1,7 +1,9 @@
 //! The one listener: accepts connections, speaks HTTP/1.1 on each, over TLS if there is a certificate, and
 //! lets them end when the server stops. Bounded: connections by number, a TLS handshake by time, a
-//! request's head by size and time, an answer that nobody takes by time.
+//! request's head by size and time, an answer that nobody takes by time, what a client sends after its answer
+//! by both.
 
+mod linger;
 mod stall;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use self::linger::{Lingering, Unread};
 use self::stall::Watched;
 use crate::headers::{ClientAddress, Unanswered};
 use crate::tls::ListenerTls;
@@ -111,8 +114,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Guest { door: Door { router, head_bytes, head_within, handles }, from } = guest;
+    let unread = Unread::default();
+    let stream = Watched::new(stream, handles.clone());
+    let stream = Lingering::new(stream, handles, unread.clone(), stopping.clone());
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
+        let request = request.map(|body| Body::new(unread.watch(body)));
         async move { answer(router, from, request).await }
     });
     let connection = http1::Builder::new()
@@ -120,7 +127,7 @@ where
         .header_read_timeout(head_within)
         // Twice as much as may be, so that somebody can say what the limit is.
         .max_buf_size(2 * head_bytes)
-        .serve_connection(TokioIo::new(Watched::new(stream, handles)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
@@ -141,10 +148,10 @@ struct Dropped;
 async fn answer(
     router: Router,
     from: ClientAddress,
-    mut request: http::Request<Incoming>,
+    mut request: http::Request<Body>,
 ) -> Result<http::Response<Body>, Dropped> {
     request.extensions_mut().insert(from);
-    match router.oneshot(request.map(Body::new)).await {
+    match router.oneshot(request).await {
         Ok(response) if response.extensions().get::<Unanswered>().is_some() => Err(Dropped),
         Ok(response) => Ok(response),
         Err(never) => match never {},

@@ -4,51 +4,35 @@
 //! run in one process. `Server::stop` is the two-stage stop: no new requests and no new attempts, what is
 //! under way may end, then the store closes.
 
+mod assembly;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::http::HeaderValue;
+use axum::Router;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
-use hookswitch_core::lifetime::Lifetimes;
-use hookswitch_core::subscription::SubscriptionChanges;
 use hookswitch_core::vault::Vault;
-use hookswitch_engine::metrics::Metrics;
-use hookswitch_engine::pace::InFlight;
-use hookswitch_engine::retention::Keep;
-use hookswitch_engine::{Deps, Engine};
 use hookswitch_store::StoreError;
-use hookswitch_store::directory::Directory;
 use hookswitch_store::log::EventLog;
-use hookswitch_store::provisioning::{Provisioning, Quotas};
 use hookswitch_store::sqlite::control::ControlDb;
-use hookswitch_store::sqlite::directory::SqliteDirectory;
 use hookswitch_store::sqlite::folder::Folder;
 use hookswitch_store::sqlite::segments::{LogOptions, SqliteLog, WriterMode};
-use hookswitch_store::sqlite::subscriptions::SqliteSubscriptions;
-use hookswitch_store::sqlite::team_messaging::SqliteTeamMessaging;
-use hookswitch_store::subscriptions::Subscriptions;
-use hookswitch_transport::Transport;
-use hookswitch_transport::webhook::guard::Allowed;
 use hookswitch_transport::webhook::tls::TlsSetupError;
-use hookswitch_transport::webhook::{self, Webhook};
-use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app_secrets::KeptSecrets;
+use self::assembly::{Ground, Stores};
 use crate::config::{self, CommitOn, Settings};
-use crate::dev::{FaultyTransport, MovingClock, SeededIds};
-use crate::hookswitch::{Turns, Violations, operations};
-use crate::metering::Metering;
-use crate::restapi::subscription::{Bounds, Handshakes, Parts, Subscribing, reconcile};
+use crate::dev::MovingClock;
+use crate::hookswitch::operations;
+use crate::restapi::subscription::reconcile;
 use crate::state::{App, Front};
-use crate::team_messaging::{EngineSink, Messaging, publish_waiting};
+use crate::team_messaging::{EngineSink, publish_waiting};
 use crate::tls::{ListenerTls, TlsError};
-use crate::{dev, event_documents, listener, master_key, openapi};
+use crate::{dev, listener, master_key, openapi};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -97,123 +81,22 @@ pub async fn start(
     let address = listener.local_addr().map_err(|error| unusable("listen", &error))?;
     let tls = ListenerTls::of(&settings).await?;
     let metrics_listener = metrics_listener(&settings).await?;
-    let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
-    let Opened { folder, vault, control, log, catalogue } =
-        open_files(Arc::clone(&settings), handles.clone(), clock.clone()).await?;
-    let directory =
-        SqliteDirectory::open(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy)).await;
-    let directory = Arc::new(directory.map_err(in_folder)?);
-    let provisioning: Arc<dyn Provisioning> = Arc::clone(&directory) as _;
-    let directory: Arc<dyn Directory> = directory;
-    let chats = SqliteTeamMessaging::new(control.clone(), Arc::clone(&vault), Arc::clone(&handles.entropy));
-    let subscriptions: Arc<dyn Subscriptions> =
-        Arc::new(SqliteSubscriptions::new(control, Arc::clone(&vault), Arc::clone(&handles.entropy)));
-    if !settings.dev && !provisioning.has_admin_token().await.map_err(in_folder)? {
-        let data = settings.data.display();
-        tracing::warn!("nobody has an admin token for {data}: stop and run `hookswitch init --data {data}`");
-    }
-    let front = Front::new(
-        Arc::clone(&settings),
-        handles.clone(),
-        Arc::clone(&directory),
-        settings.base_url(address),
-    );
+    let opened = open_files(Arc::clone(&settings), handles.clone(), clock.clone()).await?;
+    let folder = opened.folder;
+    let stores = Stores::open(&settings, &handles, opened.control, &opened.vault).await?;
+    let directory = Arc::clone(&stores.directory);
+    let base_url = settings.base_url(address);
+    let front = Front::new(Arc::clone(&settings), handles.clone(), directory, base_url);
     let demo = match settings.dev {
         true => Some(dev::prepare(&front).await?),
         false => None,
     };
-    let webhook = Arc::new(Webhook::new(webhook_settings(&settings)?, handles.clone())?);
-    let secrets = Arc::new(KeptSecrets::new(Arc::clone(&directory), Arc::clone(&provisioning)));
-    let metrics = Metrics::default();
-    let violations = Violations::default();
-    let mut registry = Registry::default();
-    metrics.register(&mut registry);
-    violations.register(&mut registry);
-    let engine = Engine::start(Deps {
-        log: Arc::clone(&log),
-        subscriptions: Arc::clone(&subscriptions),
-        transport: transport(&front, Arc::clone(&webhook)),
-        secrets: Arc::clone(&secrets) as _,
-        catalogue: Arc::clone(&catalogue),
-        handles: handles.clone(),
-        settings: engine_settings(&settings)?,
-        metrics,
-    })
-    .await
-    .map_err(in_folder)?;
-    let quotas = Quotas {
-        events: settings.quotas.events_per_day,
-        deliveries: settings.quotas.deliveries_per_day,
-        bytes: settings.quotas.bytes_per_day.map(|size| size.0 as u64),
-    };
-    let metering =
-        Metering::start(Arc::clone(&provisioning), engine.usage().clone(), handles.clone(), quotas).await;
-    let metering = Arc::new(metering.map_err(in_folder)?);
-    let subscribing = Subscribing::new(Parts {
-        store: Arc::clone(&subscriptions),
-        directory: Arc::clone(&directory),
-        catalogue: Arc::clone(&catalogue),
-        changes: Arc::new(engine.clone()) as Arc<dyn SubscriptionChanges>,
-        handshakes: Handshakes::new(webhook, handles.clone()),
-        handles: handles.clone(),
-        base_url: front.base_url.clone(),
-        bounds: Bounds {
-            filters: settings.limits.filters_per_subscription,
-            filter_bytes: settings.limits.filter.0,
-        },
-        subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
-        put_semantics: settings.put_semantics,
-        webhook_lifetimes: Lifetimes {
-            default: settings.lifetimes.webhook,
-            longest: settings.lifetimes.webhook_longest,
-        },
-        seeded_ids: settings.dev_seed.map(SeededIds::new),
-    });
-    let messaging = Messaging::new(
-        Arc::new(chats),
-        Arc::clone(&directory),
-        handles.clone(),
-        front.base_url.clone(),
-        settings.incoming_posts_per_minute(),
-    );
-    let app = Arc::new(App {
-        front,
-        settings,
-        handles: handles.clone(),
-        vault,
-        directory,
-        provisioning,
-        secrets,
-        turns: Turns::default(),
-        metering,
-        subscriptions,
-        subscribing,
-        messaging,
-        asyncapi: event_documents::asyncapi(&catalogue).to_string().into(),
-        catalogue,
-        violations,
-        log: Arc::clone(&log),
-        engine,
-        registry,
-        clock,
-        advancing: Mutex::default(),
-    });
+    let ground =
+        Ground { clock, front, stores, vault: opened.vault, log: opened.log, catalogue: opened.catalogue };
+    let app = ground.app().await?;
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
-    let sink = EngineSink {
-        engine: app.engine.clone(),
-        catalogue: Arc::clone(&app.catalogue),
-        handles: handles.clone(),
-    };
-    connections.spawn(publish_waiting(app.messaging.clone(), Arc::new(sink), stopping.clone()));
-    connections.spawn(Arc::clone(&app.metering).run(stopping.clone()));
-    connections.spawn(reconcile(
-        app.subscribing.clone(),
-        app.engine.clone(),
-        app.settings.delivery.reconcile_every,
-        handles.clone(),
-        stopping.clone(),
-    ));
+    run_loops(&app, &connections, &stopping);
     let router = openapi::router(Arc::clone(&app));
     if let (Some(file), Some(demo)) = (&app.settings.dev_fixtures, &demo)
         && let Err(error) = dev::apply_fixtures(&router, &demo.admin_token, file).await
@@ -222,22 +105,59 @@ pub async fn start(
         app.engine.stop().await;
         return Err(error.into());
     }
-    let door = listener::Door {
-        router,
-        head_bytes: app.settings.limits.request_head.0,
-        head_within: app.settings.limits.head_within,
-        handles: handles.clone(),
-    };
     let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    if let Some(listener) = metrics_listener {
-        let door = listener::Door { router: operations::open_metrics(Arc::clone(&app)), ..door.clone() };
-        connections.spawn(listener::serve(listener, None, door, stopping.clone(), connections.clone()));
-    }
-    if let Some(tls) = &tls {
-        connections.spawn(Arc::clone(tls).watch(handles, stopping.clone()));
-    }
-    connections.spawn(listener::serve(listener, tls, door, stopping.clone(), connections.clone()));
+    let doors = Doors { listener, tls, metrics_listener, router };
+    doors.open(&app, &connections, &stopping);
     Ok(Server { app, address, metrics_address, stopping, connections, _folder: folder })
+}
+
+/// The server's own loops, beside the engine's.
+fn run_loops(app: &Arc<App>, connections: &TaskTracker, stopping: &CancellationToken) {
+    let sink = EngineSink {
+        engine: app.engine.clone(),
+        catalogue: Arc::clone(&app.catalogue),
+        handles: app.handles.clone(),
+    };
+    connections.spawn(publish_waiting(app.messaging.clone(), Arc::new(sink), stopping.clone()));
+    connections.spawn(Arc::clone(&app.metering).run(stopping.clone()));
+    connections.spawn(reconcile(
+        app.subscribing.clone(),
+        app.engine.clone(),
+        app.settings.delivery.reconcile_every,
+        app.handles.clone(),
+        stopping.clone(),
+    ));
+}
+
+/// Where requests come in.
+struct Doors {
+    listener: TcpListener,
+    tls: Option<Arc<ListenerTls>>,
+    metrics_listener: Option<TcpListener>,
+    router: Router,
+}
+
+impl Doors {
+    fn open(self, app: &Arc<App>, connections: &TaskTracker, stopping: &CancellationToken) {
+        let door = listener::Door {
+            router: self.router,
+            head_bytes: app.settings.limits.request_head.0,
+            head_within: app.settings.limits.head_within,
+            handles: app.handles.clone(),
+        };
+        let serve = |listener, tls, door| {
+            let (stopping, guests) = (stopping.clone(), connections.clone());
+            connections.spawn(listener::serve(listener, tls, door, stopping, guests));
+        };
+        if let Some(listener) = self.metrics_listener {
+            let router = operations::open_metrics(Arc::clone(app));
+            serve(listener, None, listener::Door { router, ..door.clone() });
+        }
+        if let Some(tls) = &self.tls {
+            connections.spawn(Arc::clone(tls).watch(app.handles.clone(), stopping.clone()));
+        }
+        serve(self.listener, self.tls, door);
+    }
 }
 
 impl Server {
@@ -297,7 +217,7 @@ async fn open_files(
 ) -> Result<Opened, StartError> {
     let data = settings.data.clone();
     let open = move || {
-        let in_folder = |source| StartError::Store { folder: settings.data.clone(), source };
+        let in_folder = |source| in_folder(&settings, source);
         let catalogue = Arc::new(catalogue(&settings.event_types)?);
         let folder = Folder::open(&settings.data).map_err(in_folder)?;
         if let Some(clock) = clock {
@@ -312,15 +232,6 @@ async fn open_files(
     opened.map_err(|error| StartError::Store { folder: data, source: StoreError::Failed(Box::new(error)) })?
 }
 
-/// The real one; in development mode with faults before it.
-fn transport(front: &Front, webhook: Arc<Webhook>) -> Arc<dyn Transport> {
-    if !front.settings.dev {
-        return webhook;
-    }
-    let (faults, handles) = (Arc::clone(&front.faults), front.handles.clone());
-    Arc::new(FaultyTransport { inner: webhook, faults, handles })
-}
-
 /// The built-in event types and those of the operator's files.
 fn catalogue(files: &[String]) -> Result<Catalogue, StartError> {
     files.iter().try_fold(Catalogue::built_in(), |catalogue, file| {
@@ -328,6 +239,10 @@ fn catalogue(files: &[String]) -> Result<Catalogue, StartError> {
         let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
         catalogue.with(&text).map_err(|error| wrong(&error))
     })
+}
+
+fn in_folder(settings: &Settings, source: StoreError) -> StartError {
+    StartError::Store { folder: settings.data.clone(), source }
 }
 
 fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
@@ -354,39 +269,4 @@ fn writer_mode(store: &config::Store) -> WriterMode {
         CommitOn::Auto if few_cores() => WriterMode::Caller,
         CommitOn::Auto | CommitOn::Thread => WriterMode::Threaded,
     }
-}
-
-fn webhook_settings(settings: &Settings) -> Result<webhook::Settings, StartError> {
-    let allowed = |text: &String| {
-        let subnet = text.parse().map_err(|error| unusable("guard.allow", &error))?;
-        Ok::<_, StartError>(Allowed { subnet, account: None })
-    };
-    Ok(webhook::Settings {
-        allow: settings.guard.allow.iter().map(allowed).collect::<Result<_, _>>()?,
-        allow_loopback: settings.dev,
-        handshake_within: settings.delivery.handshake_within,
-        extra_ca_files: settings.delivery.extra_ca_files.iter().map(PathBuf::from).collect(),
-        user_agent: settings.delivery.user_agent.clone(),
-        ..webhook::Settings::default()
-    })
-}
-
-fn engine_settings(settings: &Settings) -> Result<hookswitch_engine::Settings, StartError> {
-    let user_agent = HeaderValue::from_str(&settings.delivery.user_agent);
-    let user_agent = user_agent.map_err(|error| unusable("delivery.user_agent", &error))?;
-    Ok(hookswitch_engine::Settings {
-        notification_within: settings.delivery.notification_within,
-        conference_notification_within: settings.delivery.conference_notification_within,
-        omit_company_id: settings.conference.omit_company_id,
-        headers: webhook::notification_headers(user_agent),
-        backlog_deliveries: settings.limits.backlog_deliveries,
-        in_flight_of_one: InFlight {
-            at_first: settings.delivery.in_flight_at_first,
-            at_most: settings.delivery.in_flight_at_most,
-        },
-        retry_after_obeyed: settings.delivery.retry_after_obeyed,
-        keep: Keep { age: settings.retention.age, bytes: settings.retention.size.0 as u64 },
-        drain_within: settings.delivery.drain_within,
-        ..hookswitch_engine::Settings::default()
-    })
 }

@@ -8,9 +8,11 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Limited;
+use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
 use super::client_address::look_behind;
+use super::nothing_at;
 use crate::body::BodyLimit;
 use crate::problem::ApiError;
 use crate::state::Front;
@@ -25,6 +27,7 @@ pub(super) fn prepare(front: &Front, request: &mut Request<Body>) -> Result<(), 
         check_host(front, request)?;
     }
     limit_head(front, request)?;
+    check_path(request)?;
     look_behind(&front.proxies, request);
     let query = take_control_parameters(request)?;
     spell_path(request, query);
@@ -90,6 +93,15 @@ fn limit_head(front: &Front, request: &Request<Body>) -> Result<(), ApiError> {
         format!("The head of the request is larger than the limit [limits.request_head] of {limit} bytes");
     let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "CMN-407", message);
     Err(error.with("limitName", "limits.request_head").with("limit", limit))
+}
+
+/// A path whose octets are no text names nothing (contract.md §3.8, CMN-120).
+fn check_path(request: &Request<Body>) -> Result<(), ApiError> {
+    let path = request.uri().path();
+    match percent_decode_str(path).decode_utf8() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(nothing_at(request.method(), path)),
+    }
 }
 
 /// Acts on `_method` and `access_token` and gives the query without them, if it had any of the two.

@@ -27,6 +27,8 @@ use crate::state::App;
 
 const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1000;
+/// What the list can be narrowed to, for whoever asked for something else.
+const STATUSES: &str = "is not one of pending, delivered, exhausted, cancelled and undelivered";
 
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -274,18 +276,21 @@ fn history_query(
     scope: Scope,
     subscription: Option<SubscriptionNo>,
 ) -> Result<HistoryQuery, ApiError> {
-    let bad = |name: &'static str, value: &str| {
-        ApiError::parameter(name, format!("Parameter [{name}] value [{value}] is invalid"))
+    let bad = |name: &'static str, value: &str, why: &str| {
+        ApiError::parameter(name, format!("Parameter [{name}] is invalid: [{value}] {why}"))
             .with("parameterValue", value)
     };
     let time = |name, value: &Option<String>| {
-        let parse = |text: &String| WallTime::parse_iso8601(text).ok_or_else(|| bad(name, text));
+        let parse = |text: &String| {
+            WallTime::parse_iso8601(text).ok_or_else(|| bad(name, text, "is not an ISO 8601 time"))
+        };
         value.as_ref().map(parse).transpose()
     };
     let limit = match &query.limit {
         None => DEFAULT_LIMIT,
         Some(text) => {
-            text.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| bad("limit", text))?
+            let limit = text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+            limit.ok_or_else(|| bad("limit", text, &format!("is not a whole number from 1 to {MOST}")))?
         }
     };
     let status = |text: &String| {
@@ -295,9 +300,11 @@ fn history_query(
             "exhausted" => StatusFilter::Exhausted,
             "cancelled" => StatusFilter::Cancelled,
             "undelivered" => StatusFilter::Undelivered,
-            _ => return Err(bad("status", text)),
+            _ => return Err(bad("status", text, STATUSES)),
         })
     };
+    let cursor =
+        |text: &String| text.parse().map_err(|_| bad("cursor", text, "is not a cursor of an earlier answer"));
     Ok(HistoryQuery {
         scope,
         subscription,
@@ -305,7 +312,7 @@ fn history_query(
         event: query.event.clone(),
         from: time("from", &query.from)?,
         to: time("to", &query.to)?,
-        after: query.cursor.as_ref().map(|text| text.parse().map_err(|_| bad("cursor", text))).transpose()?,
+        after: query.cursor.as_ref().map(cursor).transpose()?,
         limit,
     })
 }

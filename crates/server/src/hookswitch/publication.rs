@@ -25,6 +25,20 @@ use uuid::Uuid;
 
 /// How the company inside a conference event's body is named.
 const COMPANY_IN_PAYLOAD: &str = "payload.company_id";
+/// The members of an entry that are text, and those of a CloudEvent.
+const TEXTS: [&str; 3] = ["event", "uuid", "timestamp"];
+const TEXTS_OF_CLOUD_EVENTS: [&str; 5] = ["specversion", "id", "source", "type", "time"];
+/// How an entry's members are called in a CloudEvent, in JSON and in headers.
+const IN_CLOUD_EVENTS: [(&str, &str, &str); 8] = [
+    ("event", "type", "ce-type"),
+    ("body", "data", "data"),
+    ("timestamp", "time", "ce-time"),
+    ("accountId", "accountid", "ce-accountid"),
+    ("companyId", "companyid", "ce-companyid"),
+    ("specversion", "specversion", "ce-specversion"),
+    ("id", "id", "ce-id"),
+    ("source", "source", "ce-source"),
+];
 
 /// What is wrong with one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,14 +85,14 @@ struct Entry<'a> {
 /// A CloudEvent in its structured form.
 #[derive(Deserialize)]
 struct CloudEvent<'a> {
-    #[serde(borrow)]
-    specversion: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    specversion: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    source: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     time: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -166,7 +180,8 @@ impl Reader<'_> {
 
     fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let entry: Entry<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
+            let entry: Entry<'_> =
+                serde_json::from_slice(bytes).map_err(|error| misread(index, bytes, &error, &TEXTS))?;
             self.check(index, &entry)
         };
         self.collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
@@ -180,16 +195,15 @@ impl Reader<'_> {
 
     fn structured(&self, raw: &[&[u8]]) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let event: CloudEvent<'_> =
-                serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
-            self.cloud_event(index, &event)
+            let event: CloudEvent<'_> = serde_json::from_slice(bytes)
+                .map_err(|error| misread(index, bytes, &error, &TEXTS_OF_CLOUD_EVENTS))?;
+            self.cloud_event(index, &event).map_err(|bad| renamed(bad, |(_, in_json, _)| in_json))
         };
         self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
     fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Entries, Unreadable> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
-        let needed = |name: &'static str| text(name).ok_or_else(|| bad(0, name, "is missing"));
         let read = || {
             let data: &RawValue = serde_json::from_slice(bytes).map_err(|error| bad_json(0, &error))?;
             let quoted = |name: &'static str| {
@@ -198,29 +212,32 @@ impl Reader<'_> {
             };
             let (account, company) = (quoted("ce-accountid")?, quoted("ce-companyid")?);
             let event = CloudEvent {
-                specversion: needed("ce-specversion")?,
-                id: needed("ce-id")?,
-                source: needed("ce-source")?,
-                kind: needed("ce-type")?,
+                specversion: text("ce-specversion"),
+                id: text("ce-id"),
+                source: text("ce-source"),
+                kind: text("ce-type"),
                 time: text("ce-time"),
                 data: Some(data),
                 accountid: account.as_deref(),
                 companyid: company.as_deref(),
             };
-            self.cloud_event(0, &event)
+            self.cloud_event(0, &event).map_err(|bad| renamed(bad, |(_, _, in_headers)| in_headers))
         };
         self.collect(std::iter::once(read()))
     }
 
     fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Checked, BadEntry> {
-        if event.specversion != "1.0" {
+        let needed = |name: &'static str, text: &'_ Option<Cow<'_, str>>| {
+            text.as_deref().map(str::to_owned).ok_or_else(|| bad(index, name, "is missing"))
+        };
+        if needed("specversion", &event.specversion)? != "1.0" {
             return Err(bad(index, "specversion", "must be 1.0"));
         }
-        let uuid = Uuid::parse_str(&event.id).unwrap_or_else(|_| {
-            Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}\n{}", event.source, event.id).as_bytes())
-        });
+        let (id, source) = (needed("id", &event.id)?, needed("source", &event.source)?);
+        let uuid = Uuid::parse_str(&id)
+            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{source}\n{id}").as_bytes()));
         let entry = Entry {
-            event: Some(Cow::Borrowed(&event.kind)),
+            event: event.kind.as_deref().map(Cow::Borrowed),
             body: event.data,
             uuid: Some(Cow::Owned(uuid.to_string())),
             timestamp: event.time.as_deref().map(Cow::Borrowed),
@@ -236,7 +253,11 @@ impl Reader<'_> {
         let resolved =
             self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
         let account = account(index, entry, resolved.account)?;
-        let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
+        let body = match (entry.body, entry.payload) {
+            (Some(body), None) | (None, Some(body)) => body,
+            (Some(_), Some(_)) => return Err(bad(index, "payload", "is another name of [body]; give one")),
+            (None, None) => return Err(bad(index, "body", "is missing")),
+        };
         let body = envelope::minify_valid(body, self.body_limit).map_err(|error| BadEntry {
             too_large: matches!(error, BodyError::TooLarge { .. }),
             ..bad(index, "body", error.to_string())
@@ -400,6 +421,29 @@ pub(super) fn bad(index: usize, field: &'static str, reason: impl Into<String>) 
 
 fn bad_json(index: usize, error: &serde_json::Error) -> BadEntry {
     bad(index, "", error.to_string())
+}
+
+/// JSON that is no entry: the member that is of another type than it must be is named.
+fn misread(index: usize, bytes: &[u8], error: &serde_json::Error, texts: &[&'static str]) -> BadEntry {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(members)) => {
+            let is_wrong = |name: &&&str| {
+                members.get(**name).is_some_and(|value| !value.is_string() && !value.is_null())
+            };
+            match texts.iter().find(is_wrong) {
+                Some(name) => bad(index, name, "must be a string"),
+                None => bad_json(index, error),
+            }
+        }
+        Ok(_) => bad(index, "", "is not a JSON object"),
+        Err(_) => bad_json(index, error),
+    }
+}
+
+/// With the name that the publisher wrote.
+fn renamed(bad: BadEntry, pick: fn((&str, &'static str, &'static str)) -> &'static str) -> BadEntry {
+    let written = IN_CLOUD_EVENTS.into_iter().find(|(name, _, _)| *name == bad.field);
+    BadEntry { field: written.map_or(bad.field, pick), ..bad }
 }
 
 fn malformed(error: serde_json::Error) -> Unreadable {

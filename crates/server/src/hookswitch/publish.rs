@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::company;
-use super::publication::{BadEntry, Reader, Unreadable};
+use super::publication::{BadEntry, Reader, Unreadable, bad};
 use crate::body::Payload;
 use crate::config::Limits;
 use crate::metering::Exceeded;
@@ -95,15 +95,19 @@ pub(super) async fn accept(
     let violations = std::mem::take(&mut entries.violations);
     let settled = company::settle(app, entries).await?;
     let mut publications = settled.map_err(|wrong| bad_entries(&wrong, limits))?;
+    let mut unknown = Vec::new();
     for (index, publication) in publications.iter().enumerate() {
         let account = publication.event.account;
         if bound.is_some_and(|bound| bound != account) {
             return Err(ApiError::permission("Publish").with("index", index));
         }
         if !app.knows_account(account).await? {
-            let reason = format!("Parameter [accountId] is invalid: account {account} is not known");
-            return Err(ApiError::parameter("accountId", reason).with("index", index));
+            let reason = format!("is {account}, which is no account that is known");
+            unknown.push(bad(index, "accountId", reason));
         }
+    }
+    if !unknown.is_empty() {
+        return Err(bad_entries(&unknown, limits));
     }
     app.messaging.name_recipients(&app.catalogue, &mut publications).await?;
     let asked = publications

@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(check(&hashed, Some(&other)).unwrap_err().code, "OAU-106");
         assert_eq!(check(&plain, Some(&other)).unwrap_err().code, "OAU-106");
         assert_eq!(check(&hashed, Some("short")).unwrap_err().code, "CMN-101");
-        assert_eq!(check(&hashed, None).unwrap_err().parameter, Some("code_verifier"));
+        assert_eq!(check(&hashed, None).unwrap_err().parameter.as_deref(), Some("code_verifier"));
         assert_eq!(
             check(&None, Some(VERIFIER)).unwrap_err().code,
             "OAU-106",

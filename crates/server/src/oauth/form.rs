@@ -39,7 +39,7 @@ impl Form {
             match values.get(&name) {
                 Some(other) if *other != value => {
                     let description = format!("Parameter [{name}] has different values in query and body");
-                    return Err(OAuthError::new("invalid_request", "OAU-150", description));
+                    return Err(OAuthError::new("invalid_request", "OAU-150", description).naming(name));
                 }
                 Some(_) => {}
                 None => {
@@ -81,7 +81,7 @@ fn collect(text: &[u8]) -> Result<HashMap<String, String>, OAuthError> {
     for (name, value) in form_urlencoded::parse(text) {
         if values.contains_key(name.as_ref()) {
             let description = format!("Parameter [{name}] is given more than once");
-            return Err(OAuthError::new("invalid_request", "OAU-111", description));
+            return Err(OAuthError::new("invalid_request", "OAU-111", description).naming(name.into_owned()));
         }
         values.insert(name.into_owned(), value.into_owned());
     }
@@ -98,13 +98,15 @@ mod tests {
         assert_eq!(form.get("username"), Some("+16505551234"));
         assert_eq!(form.get("extension"), None);
         assert_eq!(form.get("password"), Some("a b"));
-        assert_eq!(form.required("assertion").unwrap_err().parameter, Some("assertion"));
+        assert_eq!(form.required("assertion").unwrap_err().parameter.as_deref(), Some("assertion"));
     }
 
     #[test]
     fn a_parameter_comes_once_and_query_and_body_agree() {
-        assert_eq!(Form::parse("", b"a=1&a=1").unwrap_err().code, "OAU-111");
-        assert_eq!(Form::parse("a=2", b"a=1").unwrap_err().code, "OAU-150");
+        for (query, body, code) in [("", "a=1&a=1", "OAU-111"), ("a=2", "a=1", "OAU-150")] {
+            let error = Form::parse(query, body.as_bytes()).unwrap_err();
+            assert_eq!((error.code, error.parameter.as_deref()), (code, Some("a")));
+        }
         assert_eq!(Form::parse("a=1&b=2", b"a=1").unwrap().get("b"), Some("2"));
     }
 }

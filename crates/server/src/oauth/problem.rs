@@ -1,6 +1,8 @@
 //! How the OAuth endpoints say no: `error` and `error_description` of the standard, and the codes that
 //! the platform's clients read. 400, or 401 where the app could not be authenticated (D18).
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +19,7 @@ pub struct OAuthError {
     /// `OAU-140`.
     pub code: &'static str,
     pub description: String,
-    pub parameter: Option<&'static str>,
+    pub parameter: Option<Cow<'static, str>>,
     retry_after_seconds: Option<u64>,
 }
 
@@ -51,8 +53,8 @@ impl OAuthError {
     }
 
     /// With the parameter that it is about.
-    pub(super) fn naming(self, parameter: &'static str) -> Self {
-        Self { parameter: Some(parameter), ..self }
+    pub(super) fn naming(self, parameter: impl Into<Cow<'static, str>>) -> Self {
+        Self { parameter: Some(parameter.into()), ..self }
     }
 
     /// With `Retry-After`.

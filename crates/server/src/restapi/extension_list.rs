@@ -146,20 +146,26 @@ fn narrow(filter: &mut ExtensionFilter, name: &str, value: &str) -> Result<(), A
         "extensionNumber" => filter.numbers.push(value.to_owned()),
         "email" => filter.emails.push(value.to_owned()),
         "status" => {
-            filter.statuses.push(ExtensionStatus::from_name(value).ok_or_else(|| invalid("status", value))?);
+            filter.statuses.push(
+                ExtensionStatus::from_name(value).ok_or_else(|| invalid("status", value, "is no status"))?,
+            );
         }
-        "type" => filter.kinds.push(ExtensionType::from_name(value).ok_or_else(|| invalid("type", value))?),
+        "type" => filter.kinds.push(
+            ExtensionType::from_name(value)
+                .ok_or_else(|| invalid("type", value, "is no type of extensions"))?,
+        ),
         _ => {}
     }
     Ok(())
 }
 
 fn positive(name: &str, value: &str) -> Result<u64, ApiError> {
-    value.parse().ok().filter(|number| *number >= 1).ok_or_else(|| invalid(name, value))
+    let number = value.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| invalid(name, value, "is not a whole number from 1 on"))
 }
 
-fn invalid(name: &str, value: &str) -> ApiError {
-    ApiError::parameter(name, format!("Parameter [{name}] is invalid: [{value}]"))
+fn invalid(name: &str, value: &str, why: &str) -> ApiError {
+    ApiError::parameter(name, format!("Parameter [{name}] is invalid: [{value}] {why}"))
         .with("parameterValue", value)
 }
 
@@ -214,6 +220,7 @@ mod tests {
         {
             let error = Wanted::parse(query).unwrap_err();
             assert_eq!(error.body()["parameterName"], name, "{query}");
+            assert!(error.message.contains("] is no"), "why: {}", error.message);
         }
         assert_eq!(Wanted::parse("perPage=5000").unwrap().page.per_page, 1000);
     }

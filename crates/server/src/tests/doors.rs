@@ -56,6 +56,8 @@ async fn unknown_paths_and_methods_are_told_in_json() {
         stage.ask(Method::GET, "/nowhere", &[], "").await.refusal(),
         (404, "CMN-120".into(), String::new())
     );
+    let no_text = stage.ask(Method::GET, "/restapi/v1.0/subscription/%ff", &[], "").await;
+    assert_eq!(no_text.refusal(), (404, "CMN-120".into(), String::new()));
     let wrong = stage.ask(Method::DELETE, ACCOUNT, &[], "").await;
     assert_eq!(wrong.refusal().0, 405);
     assert!(wrong.header("allow").is_some_and(|allow| allow.contains("GET")));

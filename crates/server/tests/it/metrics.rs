@@ -16,6 +16,8 @@ async fn figures_need_the_admin_token_except_on_a_listener_of_their_own() {
     let open = HttpClient::to(world.server.metrics_address().expect("it is set"));
     let figures = open.send(Method::GET, "/metrics", &[], "").await.expect("an answer").expect(200);
     assert!(figures.text().contains("# EOF"), "{}", figures.text());
+    let timeouts = r#"hookswitch_attempts_failed_total{class="timeout"} 0"#;
+    assert!(figures.text().contains(timeouts), "every class has a figure from the start");
     let other = open.send(Method::GET, "/openapi.json", &[], "").await.expect("an answer");
     assert_eq!(other.status, 404, "nothing else is there");
     world.server.stop().await;

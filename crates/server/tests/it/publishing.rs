@@ -102,7 +102,7 @@ struct Refusal {
 }
 
 fn refusals(path: &str) -> Vec<Refusal> {
-    let json = "application/json";
+    let (json, cloud) = ("application/json", "application/cloudevents+json");
     let row = |what, content_type, body: String, status, code, field, words| Refusal {
         what,
         content_type,
@@ -117,7 +117,7 @@ fn refusals(path: &str) -> Vec<Refusal> {
         row("not JSON", json, "{".into(), 400, "CMN-103", "", "not JSON"),
         row("an empty body", json, String::new(), 400, "CMN-103", "", "not JSON"),
         row("an empty array", json, "[]".into(), 400, "CMN-103", "", "no entries"),
-        row("a string", json, "\"x\"".into(), 400, "CMN-101", "", "invalid type"),
+        row("a string", json, "\"x\"".into(), 400, "CMN-101", "", "not a JSON object"),
         row("no event", json, r#"{"body":{}}"#.into(), 400, "CMN-101", "event", "missing"),
         row(
             "a number for the event",
@@ -125,9 +125,12 @@ fn refusals(path: &str) -> Vec<Refusal> {
             r#"{"event":5,"body":{}}"#.into(),
             400,
             "CMN-101",
-            "",
-            "invalid type",
+            "event",
+            "string",
         ),
+        row("a number for the uuid", json, with(r#""uuid":5"#), 400, "CMN-101", "uuid", "string"),
+        row("a list for the time", json, with(r#""timestamp":[]"#), 400, "CMN-101", "timestamp", "string"),
+        row("a body twice", json, with(r#""payload":{}"#), 400, "CMN-101", "payload", "[body]"),
         row(
             "an unknown event",
             json,
@@ -230,6 +233,42 @@ fn refusals(path: &str) -> Vec<Refusal> {
             "",
             "10000",
         ),
+        row(
+            "no id of a CloudEvent",
+            cloud,
+            r#"{"specversion":"1.0"}"#.into(),
+            400,
+            "CMN-101",
+            "id",
+            "missing",
+        ),
+        row(
+            "a number for the type of a CloudEvent",
+            cloud,
+            r#"{"specversion":"1.0","id":"a","source":"/b","type":7,"data":{}}"#.into(),
+            400,
+            "CMN-101",
+            "type",
+            "string",
+        ),
+        row(
+            "a CloudEvent of an unknown type",
+            cloud,
+            r#"{"specversion":"1.0","id":"a","source":"/b","type":"/c","data":{}}"#.into(),
+            400,
+            "CMN-101",
+            "type",
+            "no event type",
+        ),
+        row(
+            "a CloudEvent without data",
+            cloud,
+            format!(r#"{{"specversion":"1.0","id":"a","source":"/b","type":"{path}"}}"#),
+            400,
+            "CMN-101",
+            "data",
+            "missing",
+        ),
         row("another media type", "text/plain", "x".into(), 415, "CMN-407", "", "text/plain"),
     ]
 }
@@ -252,9 +291,15 @@ async fn everything_bad_is_refused_by_name_and_nothing_is_stored() {
     }
     let mixed = json!([{ "event": path, "body": {} }, { "event": "/x", "body": {} }, { "event": path }]);
     let answer = world.publish(mixed).await.expect(400).json();
+    let unknown = json!({ "event": "/restapi/v1.0/account/77/presence", "body": {} });
+    let both = world.publish(json!([unknown, unknown])).await.expect(400).json();
+    assert_eq!((&both["errors"][1]["index"], &both["errors"][1]["field"]), (&json!(1), &json!("accountId")));
     let indexes: Vec<&Value> =
         answer["errors"].as_array().expect("a list").iter().map(|one| &one["index"]).collect();
     assert_eq!(indexes, [&json!(1), &json!(2)], "each bad entry is named: {answer}");
+    let headers = [("ce-specversion", "1.0"), ("ce-id", "a"), ("ce-source", "/b")];
+    let answer = send(&world, "application/json", &headers, "{}").await.expect(400).json();
+    assert_eq!(answer["parameterName"], "ce-type");
     world.settle().await;
     assert!(receiver.deliveries().is_empty());
     assert_eq!(world.admin("/hookswitch/v1/deliveries").await["records"], json!([]));

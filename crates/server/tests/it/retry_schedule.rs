@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::retry::RetryPolicy;
 use hookswitch_testkit::{Answer, ScriptedReceiver};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -83,6 +84,11 @@ async fn an_event_that_outlives_its_time_is_exhausted_and_says_so() {
     world.pass(Duration::from_secs(11 * 60)).await;
     let listed = world.admin("/hookswitch/v1/deliveries?status=exhausted").await;
     assert_eq!(listed["records"][0]["reason"], "time-to-live");
+    let target = "/hookswitch/v1/deliveries?limit=1001";
+    let admin = &world.env["HOOKSWITCH_ADMIN_TOKEN"];
+    let refused = world.call(Method::GET, target, admin, None).await.expect(400).json();
+    assert_eq!(refused["parameterName"], "limit");
+    assert!(refused["message"].as_str().is_some_and(|words| words.contains("from 1 to 1000")), "{refused}");
     let count = receiver.deliveries().len();
     world.pass(HOUR).await;
     assert_eq!(receiver.deliveries().len(), count, "and nothing is sent any more");

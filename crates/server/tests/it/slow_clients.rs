@@ -58,6 +58,45 @@ async fn a_head_over_its_limit_is_431_and_one_far_over_it_is_not_even_read() {
 }
 
 #[tokio::test]
+async fn who_writes_all_of_a_request_that_is_refused_unread_gets_the_answer_nevertheless() {
+    const BODY: usize = 9 * 1024 * 1024;
+    let world = World::start().await;
+    let token = &world.env["HOOKSWITCH_PUBLISH_TOKEN"];
+    let post = |path: &str, token: &str, framing: &str, body: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n{framing}\r\n\r\n{body}"
+        )
+    };
+    let (length, filler) = (format!("content-length: {BODY}"), " ".repeat(BODY));
+    let chunked = format!("{BODY:x}\r\n{filler}\r\n0\r\n\r\n");
+    let (events, subscription) = ("/hookswitch/v1/events", "/restapi/v1.0/subscription");
+    for (request, status, words) in [
+        (post(events, token, &length, &filler), "413", "limits.publish_request"),
+        (post(events, token, "transfer-encoding: chunked", &chunked), "413", "limits.publish_request"),
+        (post(subscription, &world.user_token, &length, &filler), "413", "limits.subscription_request"),
+        (post("/restapi/nowhere", token, "transfer-encoding: chunked", &chunked), "404", "CMN-120"),
+    ] {
+        let answer = exchange(&world, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(words), "{answer}");
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_stops_sending_is_cut_off() {
+    const LINGER: Duration = Duration::from_secs(5);
+    let world = World::start().await;
+    let mut stream = TcpStream::connect(world.server.address()).await.expect("it listens");
+    let head = "POST /hookswitch/v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    world.clock.until_sleeping_towards(LINGER, LINGER).await;
+    world.clock.advance(LINGER);
+    let cut_off = async { while stream.write_all(&[b' '; 1024]).await.is_ok() {} };
+    patience::within("the server to close the connection", cut_off, String::new).await;
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn who_does_not_take_the_answers_is_cut_off() {
     const ASKED: usize = 200;
     const TAKEN_WITHIN: Duration = Duration::from_secs(30);

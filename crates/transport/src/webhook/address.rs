@@ -12,7 +12,7 @@ use http::{HeaderValue, Uri};
 use rustls::pki_types::ServerName;
 use url::{Host, Url};
 
-use super::guard::{ALLOW_LOOPBACK, Guard, Refused};
+use super::guard::{Guard, Refused};
 use super::settings::AllowHttp;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,9 +131,9 @@ fn check_scheme(
     }
     match allow_http {
         AllowHttp::Always => Ok(false),
-        AllowHttp::Loopback if !guard.allows_loopback() => Err(AddressError::NotHttps(format!(
-            " (plain http goes to loopback only, and only if {ALLOW_LOOPBACK} is on)"
-        ))),
+        AllowHttp::Loopback if !guard.allows_loopback() => Err(AddressError::NotHttps(
+            " (plain http goes to loopback only, and only in development mode)".to_owned(),
+        )),
         AllowHttp::Loopback if place.is_loopback() => Ok(true),
         AllowHttp::Loopback => Err(AddressError::NotHttps(" (plain http goes to loopback only)".to_owned())),
         AllowHttp::Never => Err(AddressError::NotHttps(String::new())),

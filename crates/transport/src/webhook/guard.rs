@@ -15,9 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::subnet::Subnet;
 
 /// The name of the setting that opens a subnet, for messages.
-const ALLOW: &str = "webhook.allow";
-/// The name of the setting that opens loopback, for messages.
-pub(crate) const ALLOW_LOOPBACK: &str = "webhook.allow_loopback";
+const ALLOW: &str = "guard.allow";
 
 /// A subnet that may be dialled although a rule forbids it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +104,6 @@ impl fmt::Display for Refused {
         write!(f, " is {}, and webhooks never go there unless the setting ", self.rule.words())?;
         let named = self.embedded.map_or(self.address, IpAddr::V4);
         match (self.rule, named) {
-            (Rule::Loopback, _) => write!(f, "{ALLOW_LOOPBACK} is on"),
             (Rule::Metadata, IpAddr::V4(_)) => write!(f, "{ALLOW} names {named}/32 itself"),
             (Rule::Metadata, IpAddr::V6(_)) => write!(f, "{ALLOW} names {named}/128 itself"),
             _ => write!(f, "{ALLOW} has a subnet with {named}"),

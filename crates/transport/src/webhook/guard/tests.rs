@@ -175,16 +175,16 @@ fn a_refusal_names_the_rule_and_the_setting_that_would_allow_it() {
     let words = |guard: &Guard, address: &str| guard.judge(ip(address), None).unwrap_err().to_string();
     assert_eq!(
         words(&strict(), "10.0.0.1"),
-        "10.0.0.1 is private, and webhooks never go there unless the setting webhook.allow has a subnet with 10.0.0.1",
+        "10.0.0.1 is private, and webhooks never go there unless the setting guard.allow has a subnet with 10.0.0.1",
     );
     assert_eq!(
         words(&strict(), "::1"),
-        "::1 is a loopback address, and webhooks never go there unless the setting webhook.allow_loopback is on",
+        "::1 is a loopback address, and webhooks never go there unless the setting guard.allow has a subnet with ::1",
     );
     assert_eq!(
         words(&allowing(&["64:ff9b::/96"]), "64:ff9b::169.254.169.254"),
         "64:ff9b::a9fe:a9fe carries 169.254.169.254, which is a cloud's metadata service, and webhooks never go there \
-         unless the setting webhook.allow names 169.254.169.254/32 itself",
+         unless the setting guard.allow names 169.254.169.254/32 itself",
     );
 }
 
