@@ -7,6 +7,8 @@
 //!
 //! Whose a company is only the directory knows; `company` asks it and settles what is claimed here.
 
+mod written;
+
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
@@ -17,23 +19,16 @@ use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::schema::{Schema, Violation};
 use hookswitch_engine::Publication;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+pub(super) use self::written::{BadEntry, bad};
+use self::written::{CloudEvent, Entry};
+
 /// How the company inside a conference event's body is named.
 const COMPANY_IN_PAYLOAD: &str = "payload.company_id";
-
-/// What is wrong with one entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BadEntry {
-    pub(super) index: usize,
-    pub(super) field: &'static str,
-    pub(super) reason: String,
-    pub(super) too_large: bool,
-}
 
 #[derive(Debug)]
 pub(super) enum Unreadable {
@@ -43,50 +38,6 @@ pub(super) enum Unreadable {
     Malformed(String),
     TooManyEntries(usize),
     Bad(Vec<BadEntry>),
-}
-
-/// An entry as it is written, before anything is checked. `accountId` and `companyId` may be strings or
-/// integers (D19).
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    #[serde(borrow, default)]
-    event: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    payload: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    uuid: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    timestamp: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    account_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    company_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    recipients: Option<&'a RawValue>,
-}
-
-/// A CloudEvent in its structured form.
-#[derive(Deserialize)]
-struct CloudEvent<'a> {
-    #[serde(borrow)]
-    specversion: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    time: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    accountid: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    companyid: Option<&'a RawValue>,
 }
 
 /// Entries that are good by themselves, and the companies that some of them name.
@@ -166,7 +117,7 @@ impl Reader<'_> {
 
     fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let entry: Entry<'_> = serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
+            let entry: Entry<'_> = written::read(index, bytes)?;
             self.check(index, &entry)
         };
         self.collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
@@ -180,16 +131,14 @@ impl Reader<'_> {
 
     fn structured(&self, raw: &[&[u8]]) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let event: CloudEvent<'_> =
-                serde_json::from_slice(bytes).map_err(|error| bad_json(index, &error))?;
-            self.cloud_event(index, &event)
+            let event: CloudEvent<'_> = written::read(index, bytes)?;
+            self.cloud_event(index, &event, in_structure)
         };
         self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
     }
 
     fn binary(&self, headers: &HeaderMap, bytes: &[u8]) -> Result<Entries, Unreadable> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
-        let needed = |name: &'static str| text(name).ok_or_else(|| bad(0, name, "is missing"));
         let read = || {
             let data: &RawValue = serde_json::from_slice(bytes).map_err(|error| bad_json(0, &error))?;
             let quoted = |name: &'static str| {
@@ -198,29 +147,37 @@ impl Reader<'_> {
             };
             let (account, company) = (quoted("ce-accountid")?, quoted("ce-companyid")?);
             let event = CloudEvent {
-                specversion: needed("ce-specversion")?,
-                id: needed("ce-id")?,
-                source: needed("ce-source")?,
-                kind: needed("ce-type")?,
+                specversion: text("ce-specversion"),
+                id: text("ce-id"),
+                source: text("ce-source"),
+                kind: text("ce-type"),
                 time: text("ce-time"),
                 data: Some(data),
                 accountid: account.as_deref(),
                 companyid: company.as_deref(),
             };
-            self.cloud_event(0, &event)
+            self.cloud_event(0, &event, in_header)
         };
         self.collect(std::iter::once(read()))
     }
 
-    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Checked, BadEntry> {
-        if event.specversion != "1.0" {
-            return Err(bad(index, "specversion", "must be 1.0"));
+    /// `name_of` says how the form calls an attribute, so that what is wrong is told in the publisher's words.
+    fn cloud_event(
+        &self,
+        index: usize,
+        event: &CloudEvent<'_>,
+        name_of: fn(&'static str) -> Cow<'static, str>,
+    ) -> Result<Checked, BadEntry> {
+        let missing = |name: &'static str| move || bad(index, name_of(name), "is missing");
+        if event.specversion.as_deref().ok_or_else(missing("specversion"))? != "1.0" {
+            return Err(bad(index, name_of("specversion"), "must be 1.0"));
         }
-        let uuid = Uuid::parse_str(&event.id).unwrap_or_else(|_| {
-            Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}\n{}", event.source, event.id).as_bytes())
-        });
+        let id = event.id.as_deref().ok_or_else(missing("id"))?;
+        let source = event.source.as_deref().ok_or_else(missing("source"))?;
+        let uuid = Uuid::parse_str(id)
+            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{source}\n{id}").as_bytes()));
         let entry = Entry {
-            event: Some(Cow::Borrowed(&event.kind)),
+            event: Some(Cow::Borrowed(event.kind.as_deref().ok_or_else(missing("type"))?)),
             body: event.data,
             uuid: Some(Cow::Owned(uuid.to_string())),
             timestamp: event.time.as_deref().map(Cow::Borrowed),
@@ -228,7 +185,10 @@ impl Reader<'_> {
             company_id: event.companyid,
             ..Entry::default()
         };
-        self.check(index, &entry)
+        self.check(index, &entry).map_err(|wrong| match attribute(&wrong.field) {
+            Some(attribute) => BadEntry { field: name_of(attribute), ..wrong },
+            None => wrong,
+        })
     }
 
     fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Checked, BadEntry> {
@@ -236,12 +196,19 @@ impl Reader<'_> {
         let resolved =
             self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
         let account = account(index, entry, resolved.account)?;
-        let body = entry.body.or(entry.payload).ok_or_else(|| bad(index, "body", "is missing"))?;
+        let (member, body) = match (entry.body, entry.payload) {
+            (Some(body), None) => ("body", body),
+            (None, Some(payload)) => ("payload", payload),
+            (None, None) => return Err(bad(index, "body", "is missing")),
+            (Some(_), Some(_)) => {
+                return Err(bad(index, "payload", "is another name of body; give one of them"));
+            }
+        };
         let body = envelope::minify_valid(body, self.body_limit).map_err(|error| BadEntry {
             too_large: matches!(error, BodyError::TooLarge { .. }),
-            ..bad(index, "body", error.to_string())
+            ..bad(index, member, error.to_string())
         })?;
-        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, "body", why))?;
+        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, member, why))?;
         let companies = self.companies(index, entry, &resolved, &body)?;
         if account.is_none() && companies.is_empty() {
             return Err(self.nobodys(index, &resolved));
@@ -394,8 +361,28 @@ fn id(raw: &RawValue) -> Option<u64> {
     raw.get().trim_matches('"').parse().ok()
 }
 
-pub(super) fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {
-    BadEntry { index, field, reason: reason.into(), too_large: false }
+/// The CloudEvents attribute that stands for a member.
+fn attribute(member: &str) -> Option<&'static str> {
+    match member {
+        "event" => Some("type"),
+        "body" => Some("data"),
+        "timestamp" => Some("time"),
+        "accountId" => Some("accountid"),
+        "companyId" => Some("companyid"),
+        _ => None,
+    }
+}
+
+fn in_structure(attribute: &'static str) -> Cow<'static, str> {
+    Cow::Borrowed(attribute)
+}
+
+/// In the binary form the data are the whole request.
+fn in_header(attribute: &'static str) -> Cow<'static, str> {
+    match attribute {
+        "data" => Cow::Borrowed("data"),
+        _ => Cow::Owned(format!("ce-{attribute}")),
+    }
 }
 
 fn bad_json(index: usize, error: &serde_json::Error) -> BadEntry {
