@@ -1,5 +1,8 @@
 //! The client commands against a server: they use the public HTTP API and settings of `dev.env`.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use hookswitch_testkit::running::Finished;
 use hookswitch_testkit::{Program, RunningServer, ScriptedReceiver, TempFolder};
 use serde_json::{Value, json};
@@ -65,13 +68,88 @@ async fn without_json_people_get_tables() {
     for (args, heading, cell) in [
         (&["subscriptions"][..], "ADDRESS", receiver.url("/in")),
         (&["deliveries"][..], "STATUS", server.extension_path("/message-store")),
-        (&["event-types"][..], "PATTERN", "/extension/{extensionId}/message-store".to_owned()),
     ] {
         let ended = hookswitch(&server, args).run().await;
         assert_eq!(ended.code(), 0, "{ended:?}");
         assert!(ended.stdout[0].contains(heading), "{ended:?}");
         assert!(ended.stdout.iter().skip(1).any(|line| line.contains(&cell)), "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn the_catalogue_is_read_without_broken_lines_in_a_hundred_columns() {
+    let folder = TempFolder::new();
+    let server = serve(folder.path()).await;
+    for command in ["event-types", "events"] {
+        let ended = hookswitch(&server, &[command]).run().await;
+        assert_eq!(ended.code(), 0, "{ended:?}");
+        let wide: Vec<_> = ended.stdout.iter().filter(|line| line.chars().count() > 100).collect();
+        assert!(wide.is_empty(), "{command}: {wide:#?}");
+    }
+    let listed = hookswitch(&server, &["event-types"]).run().await.stdout;
+    let at = listed.iter().position(|line| line == "presence").expect("the event type has a line of its own");
+    let expected = [
+        "presence",
+        "    /restapi/v1.0/account/{accountId}/extension/{extensionId}/presence",
+        "    /restapi/v1.0/account/{accountId}/presence",
+        "    ?detailedTelephonyState ?sipData ?aggregated",
+        "presence.line",
+    ];
+    assert_eq!(listed[at..at + 5], expected);
+    let filters = hookswitch(&server, &["events"]).run().await.stdout;
+    let at = filters.iter().position(|line| line.starts_with("telephony.sessions: ")).expect("its line");
+    let of_it: Vec<_> = filters[at + 1..].iter().take_while(|line| line.starts_with(' ')).collect();
+    let query: String =
+        of_it.iter().filter(|line| line.starts_with("        ")).map(|line| line.trim()).collect();
+    assert!(query.starts_with("?phoneNumber=…&statusCode=Setup|Proceeding|"), "{query}");
+}
+
+/// Runs a command whose output nobody reads.
+fn unread(server: &RunningServer, args: &[&str], input: &str) -> std::process::Output {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut child = std::process::Command::new(BINARY)
+        .args(args)
+        .arg("--env")
+        .arg(server.data().join("dev.env"))
+        .stdin(Stdio::piped())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+#[tokio::test]
+async fn output_that_is_cut_off_ends_a_command_without_a_word() {
+    let folder = TempFolder::new();
+    let server = serve(folder.path()).await;
+    for args in [
+        &["event-types"][..],
+        &["event-types", "presence"],
+        &["events", "--json"],
+        &["openapi"],
+        &["subscriptions"],
+        &["simulate", "call", "--print"],
+    ] {
+        let ended = unread(&server, args, "");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{args:?}");
+        assert_eq!(ended.status.code(), Some(0), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn publishing_goes_on_when_nobody_reads_what_is_told_of_it() {
+    let folder = TempFolder::new();
+    let server = serve(folder.path()).await;
+    let receiver = ScriptedReceiver::start().await;
+    server.subscribe(&["/restapi/v1.0/account/~/extension/~/message-store"], &receiver.url("/in")).await;
+    let line = json!({ "event": server.extension_path("/message-store"), "body": {} }).to_string();
+    let input = format!("{line}\n{line}\n{line}\n");
+    let ended = unread(&server, &["publish", "--json", "--batch", "1"], &input);
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+    receiver.wait_for_deliveries(3).await;
 }
 
 #[tokio::test]

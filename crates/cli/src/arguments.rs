@@ -8,6 +8,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+/// Headings of the help under which options stand that many commands share.
+const LOGGING: &str = "Logging";
+const SERVER: &str = "Which server, and who asks";
+
 /// A self-hosted event-notification server for communications platforms.
 #[derive(Debug, Parser)]
 #[command(name = "hookswitch", version, disable_help_subcommand = true)]
@@ -23,10 +27,11 @@ pub struct Arguments {
 pub struct Logging {
     /// What is logged [default: info]: error, warn, info, debug, trace, or by module, as in
     /// `info,hookswitch_engine=debug`.
-    #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL")]
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL", help_heading = LOGGING)]
     pub log: Option<String>,
     /// How it is written [default: text].
-    #[arg(long, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"])]
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"],
+        help_heading = LOGGING)]
     pub log_format: Option<String>,
 }
 
@@ -123,16 +128,16 @@ pub struct Demo {
 #[derive(Args, Clone, Debug)]
 pub struct Connect {
     /// The server's URL [env: HOOKSWITCH_URL] [default: http://127.0.0.1:8080].
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = SERVER)]
     pub url: Option<Url>,
     /// The token to call with [env: HOOKSWITCH_ADMIN_TOKEN, or HOOKSWITCH_PUBLISH_TOKEN to publish].
-    #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true, help_heading = SERVER)]
     pub token: Option<String>,
     /// A file of NAME=value lines to take them from, such as the dev.env of a --dev server.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = SERVER)]
     pub env: Option<PathBuf>,
     /// A PEM file with certificate authorities to trust beside the public ones.
-    #[arg(long, global = true, env = "HOOKSWITCH_CA_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "HOOKSWITCH_CA_FILE", value_name = "FILE", help_heading = SERVER)]
     pub ca_file: Option<PathBuf>,
     /// Prints the server's JSON, one value a line, in place of a table.
     #[arg(long, global = true)]
@@ -173,6 +178,7 @@ pub struct Trigger {
 pub struct Simulate {
     #[command(flatten)]
     pub connect: Connect,
+    /// Which story.
     pub story: StoryName,
     /// Events in a second.
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = rate)]
@@ -226,6 +232,7 @@ pub struct Subscriptions {
 pub struct Events {
     #[command(flatten)]
     pub connect: Connect,
+    /// Events that were published: what they carried, and for which subscriptions they were.
     #[arg(value_name = "UUID")]
     pub uuids: Vec<String>,
 }

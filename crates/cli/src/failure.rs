@@ -11,6 +11,9 @@ pub enum Failure {
     Failed(String),
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
+    /// Standard output was closed by whoever read it, who has what he wanted: nothing is said about it.
+    #[error("nobody reads standard output any more")]
+    Unread,
     /// The server did not answer.
     #[error("no answer from {url}: {why}")]
     NoAnswer { url: String, why: String },
@@ -28,6 +31,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
+            Self::Unread => ExitCode::SUCCESS,
             Self::Failed(_) | Self::Io { .. } | Self::NoAnswer { .. } | Self::Refused { .. } => {
                 ExitCode::FAILURE
             }

@@ -41,7 +41,9 @@ fn main() -> ExitCode {
     match runtime.block_on(run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("hookswitch: {failure}");
+            if !matches!(failure, Failure::Unread) {
+                eprintln!("hookswitch: {failure}");
+            }
             failure.exit_code()
         }
     }

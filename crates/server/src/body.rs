@@ -12,7 +12,7 @@ use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::config::{Limits, Size};
 use crate::problem::ApiError;
@@ -132,8 +132,17 @@ fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
     error.is::<LengthLimitError>() || error.source().is_some_and(is_over_limit)
 }
 
-/// Reads JSON, saying what is wrong where.
+/// Reads a JSON object, saying what is wrong where.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        // A list would be taken for the members in their order.
+        return Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => {
+                ApiError::malformed("Request body is not of the expected form: it must be a JSON object")
+            }
+            Err(error) => misread(&error, ""),
+        });
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let member = error.path().to_string();
@@ -144,12 +153,32 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 }
 
 fn misread(error: &serde_json::Error, member: &str) -> ApiError {
+    let why = in_words_of_json(&error.to_string());
     if error.is_data() && !matches!(member, "" | ".") {
-        return ApiError::parameter(member, format!("Parameter [{member}] is invalid: {error}"));
+        return ApiError::parameter(member, format!("Parameter [{member}] is invalid: {why}"));
     }
-    ApiError::malformed(format!("Request body is not valid JSON of the expected form: {error}"))
+    ApiError::malformed(format!("Request body is not valid JSON of the expected form: {why}"))
         .with("line", error.line())
         .with("column", error.column())
+}
+
+/// Says what was expected as somebody would who knows JSON and none of our types.
+pub fn in_words_of_json(why: &str) -> String {
+    let Some((before, expected)) = why.rsplit_once("expected ") else { return why.to_owned() };
+    let (expected, place) = match expected.find(" at line ") {
+        Some(end) => expected.split_at(end),
+        None => (expected, ""),
+    };
+    let plain = match expected {
+        "a sequence" => "an array",
+        "a map" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{before}expected {plain}{place}")
 }
 
 /// Nothing, blanks, `null`, or an object without members.
@@ -200,6 +229,36 @@ mod tests {
         assert_eq!(error.body()["parameterName"], "eventFilters[1]");
         let missing = from_json::<Wanted>(b"{\"x\": 1}").unwrap_err();
         assert!(missing.message.contains("eventFilters"), "{}", missing.message);
+    }
+
+    #[test]
+    fn only_an_object_is_taken_for_one() {
+        for text in ["[[\"a\"]]", "\"a\"", "5", "null", "[]"] {
+            let error = from_json::<Wanted>(text.as_bytes()).unwrap_err();
+            assert_eq!(error.code, "CMN-103");
+            assert!(error.message.ends_with("it must be a JSON object"), "{}", error.message);
+        }
+        let error = from_json::<Wanted>(b"[1,").unwrap_err();
+        assert_eq!(error.body()["errors"][0]["line"], 1, "text that is not JSON is told with its place");
+    }
+
+    #[test]
+    fn what_was_expected_is_told_in_words_of_json() {
+        for (why, plain) in [
+            (
+                "invalid type: string \"x\", expected struct PersonRequest at line 1 column 5",
+                "invalid type: string \"x\", expected an object at line 1 column 5",
+            ),
+            ("invalid type: map, expected a sequence", "invalid type: map, expected an array"),
+            (
+                "invalid value: integer `-1`, expected u64 at line 1 column 21",
+                "invalid value: integer `-1`, expected a whole number that is not negative at line 1 column 21",
+            ),
+            ("invalid type: map, expected a string", "invalid type: map, expected a string"),
+            ("EOF while parsing a value", "EOF while parsing a value"),
+        ] {
+            assert_eq!(in_words_of_json(why), plain);
+        }
     }
 
     #[test]

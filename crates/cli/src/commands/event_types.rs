@@ -6,13 +6,7 @@ use super::records;
 use crate::arguments::EventTypes;
 use crate::connection::{Api, Role};
 use crate::failure::Failure;
-use crate::output::{self, Column, member};
-
-const COLUMNS: &[Column] = &[
-    Column("NAME", |record| member(record, "name")),
-    Column("PATTERN", pattern),
-    Column("PARAMETERS", parameters),
-];
+use crate::output::{self, member};
 
 pub async fn run(options: &EventTypes) -> Result<(), Failure> {
     let api = Api::new(&options.connect, Role::Publisher)?;
@@ -24,16 +18,22 @@ pub async fn run(options: &EventTypes) -> Result<(), Failure> {
         };
         return if options.connect.json { output::json_lines([one]) } else { output::indented(one) };
     }
-    if options.connect.json { output::json_lines(&found) } else { output::table(COLUMNS, &found) }
+    if options.connect.json {
+        return output::json_lines(&found);
+    }
+    found.iter().try_for_each(listed)
 }
 
-fn pattern(record: &Value) -> String {
-    let paths = record["patterns"].as_array().into_iter().flatten().map(|pattern| member(pattern, "path"));
-    paths.collect::<Vec<_>>().join(" ")
-}
-
-fn parameters(record: &Value) -> String {
-    let names =
-        record["parameters"].as_array().into_iter().flatten().map(|parameter| member(parameter, "name"));
-    names.collect::<Vec<_>>().join(" ")
+/// The name, below it one pattern a line, then the parameters: in columns they would be too wide to read.
+fn listed(record: &Value) -> Result<(), Failure> {
+    output::line(&member(record, "name"))?;
+    for pattern in record["patterns"].as_array().into_iter().flatten() {
+        output::line(&format!("    {}", member(pattern, "path")))?;
+    }
+    let parameters = record["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+    if parameters.is_empty() {
+        return Ok(());
+    }
+    let names = parameters.iter().map(|parameter| format!("?{} ", member(parameter, "name")));
+    output::wrapped("    ", names, "    ")
 }

@@ -33,24 +33,36 @@ async fn catalogue(options: &Events) -> Result<(), Failure> {
         return output::json_lines(&found);
     }
     for record in &found {
-        output::line(&format!("{}: {}", member(record, "name"), member(record, "summary")))?;
+        let name = format!("{}: ", member(record, "name"));
+        output::wrapped(&name, output::words(&member(record, "summary")), "  ")?;
+        let query = query(record);
         for pattern in record["patterns"].as_array().into_iter().flatten() {
             let filter = member(pattern, "path").replace("{accountId}", "~").replace("{extensionId}", "~");
-            output::line(&format!("    {filter}{}", query(record)))?;
+            let whole = format!("    {filter}{}", query.concat());
+            if whole.chars().count() <= output::WIDTH {
+                output::line(&whole)?;
+            } else {
+                output::line(&format!("    {filter}"))?;
+                output::wrapped("        ", query.clone(), "        ")?;
+            }
         }
     }
     Ok(())
 }
 
-/// The parameters that a filter may have, as one writes them.
-fn query(record: &Value) -> String {
-    let written = |parameter: &Value| {
+/// The parameters that a filter may have, as one writes them, in the pieces between which a line may end.
+fn query(record: &Value) -> Vec<String> {
+    let written = |(index, parameter): (usize, &Value)| {
         let values = parameter["values"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let values = values.collect::<Vec<_>>().join("|");
         let values = if values.is_empty() { "…".to_owned() } else { values };
-        format!("{}={values}", member(parameter, "name"))
+        let mark = if index == 0 { '?' } else { '&' };
+        let text = format!("{mark}{}={values}", member(parameter, "name"));
+        // Only a list that fits no line is broken itself.
+        let is_long = text.chars().count() > output::WIDTH - 8;
+        let pieces: Vec<String> =
+            if is_long { text.split_inclusive('|').map(str::to_owned).collect() } else { vec![text] };
+        pieces
     };
-    let parameters = record["parameters"].as_array().into_iter().flatten().map(written);
-    let query = parameters.collect::<Vec<_>>().join("&");
-    if query.is_empty() { query } else { format!("?{query}") }
+    record["parameters"].as_array().into_iter().flatten().enumerate().flat_map(written).collect()
 }

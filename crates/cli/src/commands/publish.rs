@@ -37,7 +37,7 @@ pub async fn run(options: &Publish) -> Result<(), Failure> {
         published += events.len();
         duplicates += events.iter().filter(|event| event["duplicate"] == true).count();
         if options.connect.json {
-            output::json_lines(&events)?;
+            output::unless_unread(output::json_lines(&events))?;
         }
     }
     if options.connect.json {

@@ -62,7 +62,7 @@ fn post(number: u64, dice: &mut Dice) -> Post {
 pub async fn play(user: &Api, posts: &[Post], pace: &mut Pace) -> Result<(), Failure> {
     let team = post_json(user, &format!("{FAMILY}/teams"), &json!({ "name": "Simulation" })).await?;
     let chat = id_of(&team)?;
-    output::line(&format!("a team is made: chat {chat}"))?;
+    output::unless_unread(output::line(&format!("a team is made: chat {chat}")))?;
     let played = feed(user, &chat, posts, pace).await;
     let cleared = user.call(Method::DELETE, &format!("{FAMILY}/teams/{chat}"), None).await?.success();
     played.and(cleared.map(|_| ()))
@@ -80,7 +80,7 @@ async fn feed(user: &Api, chat: &str, posts: &[Post], pace: &mut Pace) -> Result
     if refused["error"] != "Webhook not found!" {
         return Err(Failure::Failed(format!("a suspended webhook answers {refused}")));
     }
-    output::line("the webhook is suspended; a post to it is not made")?;
+    output::unless_unread(output::line("the webhook is suspended; a post to it is not made"))?;
     change(user, &hook, "activate").await?;
     for post in &posts[half..] {
         say(user, &hook, post, pace).await?;
@@ -88,7 +88,7 @@ async fn feed(user: &Api, chat: &str, posts: &[Post], pace: &mut Pace) -> Result
     let expected: Vec<&str> = posts.iter().map(|post| post.title.as_str()).collect();
     let found = read(user, chat).await?;
     check(&expected, &found).map_err(|why| Failure::Failed(format!("chat {chat}: {why}")))?;
-    output::line(&format!("the chat holds the {} posts in their order", found.len()))
+    output::unless_unread(output::line(&format!("the chat holds the {} posts in their order", found.len())))
 }
 
 async fn say(user: &Api, hook: &str, post: &Post, pace: &mut Pace) -> Result<(), Failure> {
@@ -97,7 +97,7 @@ async fn say(user: &Api, hook: &str, post: &Post, pace: &mut Pace) -> Result<(),
     if answer != json!({ "status": "OK" }) {
         return Err(Failure::Failed(format!("the post {:?} is answered {answer}", post.title)));
     }
-    output::line(&format!("posted to {}…: {}", post.door, post.title))
+    output::unless_unread(output::line(&format!("posted to {}…: {}", post.door, post.title)))
 }
 
 async fn knock(user: &Api, hook: &str, post: &Post) -> Result<Value, Failure> {

@@ -59,7 +59,7 @@ pub async fn play(
             return Err(Failure::Failed(format!("{}: the body breaks its schema: {violation}", step.event)));
         }
         let uuid = answer["events"][0]["uuid"].as_str().unwrap_or_default();
-        output::line(&format!("{uuid}  {}", step.says))?;
+        output::unless_unread(output::line(&format!("{uuid}  {}", step.says)))?;
     }
     Ok(())
 }

@@ -5,12 +5,22 @@ use serde_json::{Map, Value};
 
 /// What is wrong with a catalogue file: in which entry, in which field, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("event type {entry:?}, field {field:?}: {reason}")]
+#[error("{}{reason}", place(entry, field))]
 pub struct CatalogueError {
     /// The entry's name, or its place in the file where the name itself is missing.
     pub entry: String,
     pub field: String,
     pub reason: String,
+}
+
+/// What is known of the place: nothing of it where the file is no JSON.
+fn place(entry: &str, field: &str) -> String {
+    match (entry, field) {
+        ("", "") => String::new(),
+        ("", field) => format!("field {field:?}: "),
+        (entry, "") => format!("event type {entry:?}: "),
+        (entry, field) => format!("event type {entry:?}, field {field:?}: "),
+    }
 }
 
 impl CatalogueError {

@@ -28,7 +28,9 @@ pub struct EventType {
     /// Short and unique.
     pub name: String,
     pub summary: String,
-    /// The paths by which it is published and subscribed to.
+    /// The path, or name, by which it is usually published and subscribed to: the first of the patterns.
+    pub pattern: String,
+    /// All the paths by which it is published and subscribed to.
     pub patterns: Vec<Pattern>,
     /// Where it is subscribed to: `core`, `webinar` or `conference`.
     #[schema(value_type = String)]
@@ -91,10 +93,12 @@ fn described(catalogue: &Catalogue, entry: &Entry) -> EventType {
         let form = catalogue.form(*form);
         Pattern { path: form.pattern.clone(), scope: form.scope, permissions: form.permissions.clone() }
     };
+    let patterns: Vec<Pattern> = entry.forms.iter().map(pattern).collect();
     EventType {
         name: entry.name.clone(),
         summary: entry.summary.clone(),
-        patterns: entry.forms.iter().map(pattern).collect(),
+        pattern: patterns.first().map(|usual| usual.path.clone()).unwrap_or_default(),
+        patterns,
         door: entry.door,
         class: entry.class,
         time_to_live_seconds: entry.class.time_to_live().as_secs(),

@@ -7,6 +7,8 @@
 //!
 //! Whose a company is only the directory knows; `company` asks it and settles what is claimed here.
 
+mod written;
+
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
@@ -17,37 +19,16 @@ use hookswitch_core::event::Event;
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_core::schema::{Schema, Violation};
 use hookswitch_engine::Publication;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+pub(super) use self::written::{BadEntry, bad};
+use self::written::{CloudEvent, Entry};
+
 /// How the company inside a conference event's body is named.
 const COMPANY_IN_PAYLOAD: &str = "payload.company_id";
-/// The members of an entry that are text, and those of a CloudEvent.
-const TEXTS: [&str; 3] = ["event", "uuid", "timestamp"];
-const TEXTS_OF_CLOUD_EVENTS: [&str; 5] = ["specversion", "id", "source", "type", "time"];
-/// How an entry's members are called in a CloudEvent, in JSON and in headers.
-const IN_CLOUD_EVENTS: [(&str, &str, &str); 8] = [
-    ("event", "type", "ce-type"),
-    ("body", "data", "data"),
-    ("timestamp", "time", "ce-time"),
-    ("accountId", "accountid", "ce-accountid"),
-    ("companyId", "companyid", "ce-companyid"),
-    ("specversion", "specversion", "ce-specversion"),
-    ("id", "id", "ce-id"),
-    ("source", "source", "ce-source"),
-];
-
-/// What is wrong with one entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BadEntry {
-    pub(super) index: usize,
-    pub(super) field: &'static str,
-    pub(super) reason: String,
-    pub(super) too_large: bool,
-}
 
 #[derive(Debug)]
 pub(super) enum Unreadable {
@@ -57,50 +38,6 @@ pub(super) enum Unreadable {
     Malformed(String),
     TooManyEntries(usize),
     Bad(Vec<BadEntry>),
-}
-
-/// An entry as it is written, before anything is checked. `accountId` and `companyId` may be strings or
-/// integers (D19).
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    #[serde(borrow, default)]
-    event: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    payload: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    uuid: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    timestamp: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    account_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    company_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    recipients: Option<&'a RawValue>,
-}
-
-/// A CloudEvent in its structured form.
-#[derive(Deserialize)]
-struct CloudEvent<'a> {
-    #[serde(borrow, default)]
-    specversion: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    source: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    time: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    accountid: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    companyid: Option<&'a RawValue>,
 }
 
 /// Entries that are good by themselves, and the companies that some of them name.
@@ -180,8 +117,7 @@ impl Reader<'_> {
 
     fn entries<'b>(&self, raw: impl Iterator<Item = &'b [u8]>) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let entry: Entry<'_> =
-                serde_json::from_slice(bytes).map_err(|error| misread(index, bytes, &error, &TEXTS))?;
+            let entry: Entry<'_> = written::read(index, bytes)?;
             self.check(index, &entry)
         };
         self.collect(raw.enumerate().map(|(index, bytes)| read(index, bytes)))
@@ -195,9 +131,8 @@ impl Reader<'_> {
 
     fn structured(&self, raw: &[&[u8]]) -> Result<Entries, Unreadable> {
         let read = |index: usize, bytes: &[u8]| {
-            let event: CloudEvent<'_> = serde_json::from_slice(bytes)
-                .map_err(|error| misread(index, bytes, &error, &TEXTS_OF_CLOUD_EVENTS))?;
-            self.cloud_event(index, &event).map_err(|bad| renamed(bad, |(_, in_json, _)| in_json))
+            let event: CloudEvent<'_> = written::read(index, bytes)?;
+            self.cloud_event(index, &event, in_structure)
         };
         self.collect(raw.iter().enumerate().map(|(index, bytes)| read(index, bytes)))
     }
@@ -221,23 +156,28 @@ impl Reader<'_> {
                 accountid: account.as_deref(),
                 companyid: company.as_deref(),
             };
-            self.cloud_event(0, &event).map_err(|bad| renamed(bad, |(_, _, in_headers)| in_headers))
+            self.cloud_event(0, &event, in_header)
         };
         self.collect(std::iter::once(read()))
     }
 
-    fn cloud_event(&self, index: usize, event: &CloudEvent<'_>) -> Result<Checked, BadEntry> {
-        let needed = |name: &'static str, text: &'_ Option<Cow<'_, str>>| {
-            text.as_deref().map(str::to_owned).ok_or_else(|| bad(index, name, "is missing"))
-        };
-        if needed("specversion", &event.specversion)? != "1.0" {
-            return Err(bad(index, "specversion", "must be 1.0"));
+    /// `name_of` says how the form calls an attribute, so that what is wrong is told in the publisher's words.
+    fn cloud_event(
+        &self,
+        index: usize,
+        event: &CloudEvent<'_>,
+        name_of: fn(&'static str) -> Cow<'static, str>,
+    ) -> Result<Checked, BadEntry> {
+        let missing = |name: &'static str| move || bad(index, name_of(name), "is missing");
+        if event.specversion.as_deref().ok_or_else(missing("specversion"))? != "1.0" {
+            return Err(bad(index, name_of("specversion"), "must be 1.0"));
         }
-        let (id, source) = (needed("id", &event.id)?, needed("source", &event.source)?);
-        let uuid = Uuid::parse_str(&id)
+        let id = event.id.as_deref().ok_or_else(missing("id"))?;
+        let source = event.source.as_deref().ok_or_else(missing("source"))?;
+        let uuid = Uuid::parse_str(id)
             .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{source}\n{id}").as_bytes()));
         let entry = Entry {
-            event: event.kind.as_deref().map(Cow::Borrowed),
+            event: Some(Cow::Borrowed(event.kind.as_deref().ok_or_else(missing("type"))?)),
             body: event.data,
             uuid: Some(Cow::Owned(uuid.to_string())),
             timestamp: event.time.as_deref().map(Cow::Borrowed),
@@ -245,7 +185,10 @@ impl Reader<'_> {
             company_id: event.companyid,
             ..Entry::default()
         };
-        self.check(index, &entry)
+        self.check(index, &entry).map_err(|wrong| match attribute(&wrong.field) {
+            Some(attribute) => BadEntry { field: name_of(attribute), ..wrong },
+            None => wrong,
+        })
     }
 
     fn check(&self, index: usize, entry: &Entry<'_>) -> Result<Checked, BadEntry> {
@@ -253,16 +196,19 @@ impl Reader<'_> {
         let resolved =
             self.catalogue.resolve(name).map_err(|error| bad(index, "event", error.to_string()))?;
         let account = account(index, entry, resolved.account)?;
-        let body = match (entry.body, entry.payload) {
-            (Some(body), None) | (None, Some(body)) => body,
-            (Some(_), Some(_)) => return Err(bad(index, "payload", "is another name of [body]; give one")),
+        let (member, body) = match (entry.body, entry.payload) {
+            (Some(body), None) => ("body", body),
+            (None, Some(payload)) => ("payload", payload),
             (None, None) => return Err(bad(index, "body", "is missing")),
+            (Some(_), Some(_)) => {
+                return Err(bad(index, "payload", "is another name of body; give one of them"));
+            }
         };
         let body = envelope::minify_valid(body, self.body_limit).map_err(|error| BadEntry {
             too_large: matches!(error, BodyError::TooLarge { .. }),
-            ..bad(index, "body", error.to_string())
+            ..bad(index, member, error.to_string())
         })?;
-        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, "body", why))?;
+        let violation = self.violation(resolved.entry, &body).map_err(|why| bad(index, member, why))?;
         let companies = self.companies(index, entry, &resolved, &body)?;
         if account.is_none() && companies.is_empty() {
             return Err(self.nobodys(index, &resolved));
@@ -415,35 +361,32 @@ fn id(raw: &RawValue) -> Option<u64> {
     raw.get().trim_matches('"').parse().ok()
 }
 
-pub(super) fn bad(index: usize, field: &'static str, reason: impl Into<String>) -> BadEntry {
-    BadEntry { index, field, reason: reason.into(), too_large: false }
+/// The CloudEvents attribute that stands for a member.
+fn attribute(member: &str) -> Option<&'static str> {
+    match member {
+        "event" => Some("type"),
+        "body" => Some("data"),
+        "timestamp" => Some("time"),
+        "accountId" => Some("accountid"),
+        "companyId" => Some("companyid"),
+        _ => None,
+    }
+}
+
+fn in_structure(attribute: &'static str) -> Cow<'static, str> {
+    Cow::Borrowed(attribute)
+}
+
+/// In the binary form the data are the whole request.
+fn in_header(attribute: &'static str) -> Cow<'static, str> {
+    match attribute {
+        "data" => Cow::Borrowed("data"),
+        _ => Cow::Owned(format!("ce-{attribute}")),
+    }
 }
 
 fn bad_json(index: usize, error: &serde_json::Error) -> BadEntry {
     bad(index, "", error.to_string())
-}
-
-/// JSON that is no entry: the member that is of another type than it must be is named.
-fn misread(index: usize, bytes: &[u8], error: &serde_json::Error, texts: &[&'static str]) -> BadEntry {
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(Value::Object(members)) => {
-            let is_wrong = |name: &&&str| {
-                members.get(**name).is_some_and(|value| !value.is_string() && !value.is_null())
-            };
-            match texts.iter().find(is_wrong) {
-                Some(name) => bad(index, name, "must be a string"),
-                None => bad_json(index, error),
-            }
-        }
-        Ok(_) => bad(index, "", "is not a JSON object"),
-        Err(_) => bad_json(index, error),
-    }
-}
-
-/// With the name that the publisher wrote.
-fn renamed(bad: BadEntry, pick: fn((&str, &'static str, &'static str)) -> &'static str) -> BadEntry {
-    let written = IN_CLOUD_EVENTS.into_iter().find(|(name, _, _)| *name == bad.field);
-    BadEntry { field: written.map_or(bad.field, pick), ..bad }
 }
 
 fn malformed(error: serde_json::Error) -> Unreadable {

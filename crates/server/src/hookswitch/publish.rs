@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hookswitch_core::id::AccountId;
-use hookswitch_engine::PublishError;
+use hookswitch_engine::{Publication, PublishError};
 use hookswitch_store::log::Acceptance;
 use serde::Serialize;
 use serde_json::json;
@@ -95,21 +95,10 @@ pub(super) async fn accept(
     let violations = std::mem::take(&mut entries.violations);
     let settled = company::settle(app, entries).await?;
     let mut publications = settled.map_err(|wrong| bad_entries(&wrong, limits))?;
-    let mut unknown = Vec::new();
-    for (index, publication) in publications.iter().enumerate() {
-        let account = publication.event.account;
-        if bound.is_some_and(|bound| bound != account) {
-            return Err(ApiError::permission("Publish").with("index", index));
-        }
-        if !app.knows_account(account).await? {
-            let reason = format!("is {account}, which is no account that is known");
-            unknown.push(bad(index, "accountId", reason));
-        }
+    let wrong = address(app, bound, &mut publications).await?;
+    if !wrong.is_empty() {
+        return Err(bad_entries(&wrong, limits));
     }
-    if !unknown.is_empty() {
-        return Err(bad_entries(&unknown, limits));
-    }
-    app.messaging.name_recipients(&app.catalogue, &mut publications).await?;
     let asked = publications
         .iter()
         .map(|publication| (publication.event.account, publication.event.body.len() as u64));
@@ -134,6 +123,30 @@ pub(super) async fn accept(
         broken.push(BrokenSchema { index, uuid: events[index].uuid, reason });
     }
     Ok(Published { events, violations: broken })
+}
+
+/// Checks whose the events are and says for whom they are (D24). What is wrong is named for each entry once.
+async fn address(
+    app: &App,
+    bound: Option<AccountId>,
+    publications: &mut [Publication],
+) -> Result<Vec<BadEntry>, ApiError> {
+    let mut wrong = Vec::new();
+    for (index, publication) in publications.iter().enumerate() {
+        let account = publication.event.account;
+        if bound.is_some_and(|bound| bound != account) {
+            return Err(ApiError::permission("Publish").with("index", index));
+        }
+        if !app.knows_account(account).await? {
+            wrong.push(bad(index, "accountId", format!("is {account}, which is no account that is known")));
+        }
+    }
+    for index in app.messaging.name_recipients(&app.catalogue, publications).await? {
+        wrong.push(bad(index, "recipients", "is missing, and groupId of the body is no chat of this server"));
+    }
+    wrong.sort_by_key(|bad| bad.index);
+    wrong.dedup_by_key(|bad| bad.index);
+    Ok(wrong)
 }
 
 /// The one account that a publisher may publish for, if it is bound to one; an error for everybody else.
@@ -181,7 +194,7 @@ fn unreadable(error: Unreadable, limits: &Limits) -> ApiError {
 }
 
 fn bad_entries(bad: &[BadEntry], limits: &Limits) -> ApiError {
-    let sentence = |bad: &BadEntry| match bad.field {
+    let sentence = |bad: &BadEntry| match bad.field.as_ref() {
         "" => format!("Entry {}: {}", bad.index, bad.reason),
         field => format!("Entry {}: [{field}] {}", bad.index, bad.reason),
     };
@@ -190,9 +203,10 @@ fn bad_entries(bad: &[BadEntry], limits: &Limits) -> ApiError {
     let Some(first) = bad.first() else { return ApiError::malformed("The request has no entries") };
     let mut error = ApiError::new(status, "CMN-101", sentence(first))
         .with("index", first.index)
-        .with("field", first.field)
-        .with("parameterName", first.field)
+        .with("field", first.field.as_ref())
+        .with("parameterName", first.field.as_ref())
         .with("reason", first.reason.clone());
+    error.symbolic = (!too_large).then_some("InvalidParameter");
     if too_large {
         error = error.with("limit", limits.event_body.0);
     }

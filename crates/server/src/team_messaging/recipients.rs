@@ -7,7 +7,6 @@ use hookswitch_store::StoreError;
 use serde::Deserialize;
 
 use super::Messaging;
-use crate::problem::ApiError;
 
 /// All that is read of a body.
 #[derive(Deserialize)]
@@ -18,12 +17,13 @@ struct OfGroup {
 
 impl Messaging {
     /// Names the members of its chat as recipients of every publication that is for members only and
-    /// names nobody. Refused where we do not hold that chat.
+    /// names nobody. Returned are the places of those whose chat we do not hold; they must be refused.
     pub async fn name_recipients(
         &self,
         catalogue: &Catalogue,
         publications: &mut [Publication],
-    ) -> Result<(), ApiError> {
+    ) -> Result<Vec<usize>, StoreError> {
+        let mut nobodys = Vec::new();
         for (index, publication) in publications.iter_mut().enumerate() {
             let is_for_members = catalogue.entry(publication.resolved.entry).members_only;
             // A path that names an extension names whom it is for.
@@ -33,9 +33,12 @@ impl Messaging {
             }
             let event = &publication.event;
             let members = self.members_of_body(event.account, &event.body).await?;
-            publication.event.recipients = Some(members.ok_or_else(|| unknown_recipients(index))?);
+            match members {
+                Some(members) => publication.event.recipients = Some(members),
+                None => nobodys.push(index),
+            }
         }
-        Ok(())
+        Ok(nobodys)
     }
 
     async fn members_of_body(
@@ -48,12 +51,4 @@ impl Messaging {
             _ => Ok(None),
         }
     }
-}
-
-fn unknown_recipients(index: usize) -> ApiError {
-    let reason = "is missing, and groupId of the body is no chat of this server";
-    ApiError::parameter("recipients", format!("Entry {index}: [recipients] {reason}"))
-        .with("index", index)
-        .with("field", "recipients")
-        .with("reason", reason)
 }

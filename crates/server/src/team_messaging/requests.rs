@@ -19,7 +19,7 @@ const ATTACHABLE: [&str; 4] = ["File", "Note", "Event", "Task"];
 
 /// An id, as text or as a number.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an id, as a string or a number")]
 pub(super) enum IdText {
     Text(String),
     Number(u64),

@@ -34,13 +34,13 @@ fn events(company: u64) -> Vec<Refusal> {
     };
     let at = |pointer: &str, why: &str| format!("breaks the schema at {pointer}: {why}");
     vec![
-        (without("host_id"), "body", at("/host_id", "is required")),
-        (without("participant_role"), "body", at("/participant_role", "is required")),
-        (with("host_id", json!("1")), "body", at("/host_id", r#"must be integer, is "1""#)),
-        (with("conference_id", json!(1.5)), "body", at("/conference_id", "must be integer, is 1.5")),
-        (with("participant_id", Value::Null), "body", at("/participant_id", "must be integer, is null")),
-        (with("participant_role", json!("host")), "body", at("/participant_role", "")),
-        (with("reason_for_leaving", json!("bored")), "body", at("/reason_for_leaving", "")),
+        (without("host_id"), "payload", at("/host_id", "is required")),
+        (without("participant_role"), "payload", at("/participant_role", "is required")),
+        (with("host_id", json!("1")), "payload", at("/host_id", r#"must be integer, is "1""#)),
+        (with("conference_id", json!(1.5)), "payload", at("/conference_id", "must be integer, is 1.5")),
+        (with("participant_id", Value::Null), "payload", at("/participant_id", "must be integer, is null")),
+        (with("participant_role", json!("host")), "payload", at("/participant_role", "")),
+        (with("reason_for_leaving", json!("bored")), "payload", at("/reason_for_leaving", "")),
         (named("conference_started"), "event", "no event type has this path or name".into()),
         (named("*"), "event", "no event type has this path or name".into()),
         (named("Conference_end"), "event", "no event type has this path or name".into()),

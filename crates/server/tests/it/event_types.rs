@@ -210,6 +210,10 @@ async fn a_body_that_breaks_its_schema_is_delivered_counted_and_shown() {
     again["uuid"] = uuid.into();
     let answer = world.publish(again).await.expect(202).json();
     assert_eq!(answer["events"][0]["duplicate"], true);
+    let post = json!({ "event": "/team-messaging/v1/posts", "accountId": world.env["RC_ACCOUNT_ID"], "recipients": [],
+        "body": { "id": "1", "groupId": "2", "type": "TextMessage", "eventType": "PostAdded" } });
+    let told = world.publish(post).await.expect(202).json();
+    assert_eq!(told["violations"][0]["reason"], "/text: is required", "what a post that was added lacks");
     let metrics =
         world.call(Method::GET, "/metrics", &world.env["HOOKSWITCH_ADMIN_TOKEN"], None).await.expect(200);
     let line = "hookswitch_schema_violations_total{event_type=\"presence\"} 1";
@@ -237,8 +241,8 @@ async fn a_conference_payload_that_breaks_its_schema_refuses_the_request_and_not
         let refused = world.publish(json!([good, bad])).await.expect(400).json();
         assert_eq!(
             (&refused["index"], &refused["field"], &refused["reason"]),
-            (&json!(1), &json!("body"), &json!(reason)),
-            "{member}"
+            (&json!(1), &json!(member), &json!(reason)),
+            "in the publisher's word"
         );
     }
     let path = format!("/hookswitch/v1/events/{uuid}");
@@ -297,7 +301,10 @@ async fn an_operators_own_event_type_is_subscribed_to_published_refused_triggere
     assert_eq!(bodies(&rich), [json!({ "id": "1", "carrier": "road", "items": [5] }), triggered]);
     assert_eq!(bodies(&by_road), [json!({ "id": "1", "carrier": "road" })]);
     let types = world.admin("/hookswitch/v1/event-types").await;
-    assert!(types["records"].as_array().expect("a list").iter().any(|one| one["name"] == "acme.order"));
+    let listed = types["records"].as_array().expect("a list").iter().find(|one| one["name"] == "acme.order");
+    let pattern = "/acme/v1/account/{accountId}/extension/{extensionId}/orders";
+    let listed = listed.expect("its own event type");
+    assert_eq!((&listed["pattern"], &listed["patterns"][0]["path"]), (&json!(pattern), &json!(pattern)));
     let document = world.client.send(Method::GET, "/asyncapi.json", &[], "").await.expect("an answer");
     let document = document.expect(200).json();
     assert_eq!(document["asyncapi"], "3.0.0");

@@ -117,7 +117,8 @@ fn refusals(path: &str) -> Vec<Refusal> {
         row("not JSON", json, "{".into(), 400, "CMN-103", "", "not JSON"),
         row("an empty body", json, String::new(), 400, "CMN-103", "", "not JSON"),
         row("an empty array", json, "[]".into(), 400, "CMN-103", "", "no entries"),
-        row("a string", json, "\"x\"".into(), 400, "CMN-101", "", "not a JSON object"),
+        row("a string", json, "\"x\"".into(), 400, "CMN-101", "", "object"),
+        row("a list for an entry", json, r#"[["/x", {}]]"#.into(), 400, "CMN-101", "", "object"),
         row("no event", json, r#"{"body":{}}"#.into(), 400, "CMN-101", "event", "missing"),
         row(
             "a number for the event",
@@ -126,11 +127,49 @@ fn refusals(path: &str) -> Vec<Refusal> {
             400,
             "CMN-101",
             "event",
-            "string",
+            "expected a string",
+        ),
+        row("a number for the time", json, with(r#""timestamp":5"#), 400, "CMN-101", "timestamp", "string"),
+        row("body twice", json, with(r#""payload":{}"#), 400, "CMN-101", "payload", "another name of body"),
+        row(
+            "a bad payload",
+            json,
+            format!(r#"{{"event":"{path}","payload":5}}"#),
+            400,
+            "CMN-101",
+            "payload",
+            "object",
+        ),
+        row(
+            "a CloudEvent without its type",
+            "application/cloudevents+json",
+            r#"{"specversion":"1.0","id":"1","source":"/s","data":{}}"#.into(),
+            400,
+            "CMN-101",
+            "type",
+            "missing",
+        ),
+        row(
+            "a CloudEvent of another type",
+            "application/cloudevents+json",
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"/x/y","data":{}}"#.into(),
+            400,
+            "CMN-101",
+            "type",
+            "no event type",
+        ),
+        row(
+            "a CloudEvent with bad data",
+            "application/cloudevents+json",
+            format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"{path}","data":5}}"#),
+            400,
+            "CMN-101",
+            "data",
+            "object",
         ),
         row("a number for the uuid", json, with(r#""uuid":5"#), 400, "CMN-101", "uuid", "string"),
         row("a list for the time", json, with(r#""timestamp":[]"#), 400, "CMN-101", "timestamp", "string"),
-        row("a body twice", json, with(r#""payload":{}"#), 400, "CMN-101", "payload", "[body]"),
+        row("a body twice", json, with(r#""payload":{}"#), 400, "CMN-101", "payload", "another name of body"),
         row(
             "an unknown event",
             json,
@@ -300,9 +339,34 @@ async fn everything_bad_is_refused_by_name_and_nothing_is_stored() {
     let headers = [("ce-specversion", "1.0"), ("ce-id", "a"), ("ce-source", "/b")];
     let answer = send(&world, "application/json", &headers, "{}").await.expect(400).json();
     assert_eq!(answer["parameterName"], "ce-type");
+    let account = "/restapi/v1.0/account/77/presence";
+    let post = json!({ "event": "/team-messaging/v1/posts", "accountId": world.env["RC_ACCOUNT_ID"],
+        "body": { "groupId": "1" } });
+    let nobodys = json!([{ "event": account, "body": {} }, { "event": path, "body": {} }, post,
+        { "event": account, "body": {} }]);
+    let answer = world.publish(nobodys).await.expect(400).json();
+    let named = |one: &Value| (one["index"].clone(), one["field"].clone());
+    let named: Vec<_> = answer["errors"].as_array().expect("a list").iter().map(named).collect();
+    let expected = [(0, "accountId"), (2, "recipients"), (3, "accountId")];
+    assert_eq!(named, expected.map(|(index, field)| (json!(index), json!(field))), "{answer}");
     world.settle().await;
     assert!(receiver.deliveries().is_empty());
     assert_eq!(world.admin("/hookswitch/v1/deliveries").await["records"], json!([]));
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_cloud_event_in_headers_lacks_is_named_by_its_header() {
+    let (world, _receiver) = subscribed().await;
+    let path = world.extension_path("presence");
+    for (headers, field) in [
+        (vec![("ce-specversion", "1.0"), ("ce-source", "/s"), ("ce-type", path.as_str())], "ce-id"),
+        (vec![("ce-specversion", "0.3"), ("ce-id", "1"), ("ce-source", "/s")], "ce-specversion"),
+        (vec![("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "/x")], "ce-type"),
+    ] {
+        let answer = send(&world, "application/json", &headers, "{}").await.expect(400).json();
+        assert_eq!(answer["parameterName"], field, "{answer}");
+    }
     world.server.stop().await;
 }
 

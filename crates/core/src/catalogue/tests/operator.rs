@@ -140,3 +140,15 @@ fn what_is_wrong_with_an_entry_is_said_with_its_name_and_field() {
     let file = CATALOGUE.clone().with("{\"eventTypes\": [}").map(|_| ()).unwrap_err().to_string();
     assert!(file.contains("line 1"), "{file}");
 }
+
+#[test]
+fn a_file_that_is_no_catalogue_is_told_without_empty_names() {
+    for (text, words) in [
+        ("{bad", "key must be a string at line 1 column 2"),
+        (r#"{"eventTypes": 5}"#, r#"field "eventTypes": "#),
+        (r#"{"eventTypes": [{}]}"#, r#"event type "eventTypes/0", field "name": is missing"#),
+    ] {
+        let error = CATALOGUE.clone().with(text).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with(words), "{error:?} does not begin with {words:?}");
+    }
+}

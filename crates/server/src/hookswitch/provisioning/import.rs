@@ -360,8 +360,7 @@ fn refusal(mut wrong: Vec<WrongLine>) -> ApiError {
     let sentence = |wrong: &WrongLine| format!("Line {}: [{}] {}", wrong.line, wrong.field, wrong.reason);
     let mut listed = wrong.iter().take(NAMED);
     let Some(first) = listed.next() else { return ApiError::malformed("The import is wrong") };
-    let mut error = ApiError::new(StatusCode::BAD_REQUEST, "CMN-101", sentence(first))
-        .with("parameterName", first.field.as_str())
+    let mut error = ApiError::parameter(&first.field, sentence(first))
         .with("line", first.line)
         .with("field", first.field.as_str())
         .with("reason", first.reason.as_str())

@@ -94,6 +94,8 @@ async fn bad_posts_are_refused_by_parameter() {
             }
             let malformed = world.call(USER, Method::POST, &posts, "{\"text\":").await.refusal();
             assert_eq!(malformed, (400, "CMN-103".into(), String::new()));
+            let listed = world.post(USER, &posts, &json!(["text", null, null, null])).await;
+            assert_eq!(listed.refusal(), malformed, "a list is not taken for the members in their order");
         }
         let card = world
             .post(
@@ -131,7 +133,6 @@ async fn bad_cards_are_refused_by_their_place() {
     for family in FAMILIES {
         let cards = format!("{family}/chats/{team}/adaptive-cards");
         for (card, parameter) in [
-            (json!([]), "body"),
             (json!({ "version": "1.3", "body": [] }), "type"),
             (json!({ "type": "AdaptiveCard", "body": [] }), "version"),
             (json!({ "type": "AdaptiveCard", "version": "1.3" }), "body"),
@@ -157,7 +158,9 @@ async fn bad_cards_are_refused_by_their_place() {
             (&errors[0]["parameterName"], &errors[1]["parameterName"]),
             (&json!("version"), &json!("body[0].url"))
         );
-        assert_eq!(world.call(USER, Method::POST, &cards, "").await.refusal().1, "CMN-103");
+        for no_object in ["", "[]", "\"card\""] {
+            assert_eq!(world.call(USER, Method::POST, &cards, no_object).await.refusal().1, "CMN-103");
+        }
     }
     assert_eq!((world.posts(&team).await, world.told_whom().await), (0, vec![]));
 }
