@@ -3,6 +3,7 @@
 //! request's head by size and time, an answer that nobody takes by time.
 
 mod stall;
+mod timer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use axum::body::Body;
 use hookswitch_core::clock::{Handles, Sleep};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::stall::Watched;
+pub(crate) use self::timer::ClockTimer;
 use crate::headers::{ClientAddress, Unanswered};
 use crate::tls::ListenerTls;
 
@@ -40,6 +42,9 @@ pub(crate) struct Door {
     pub(crate) head_bytes: usize,
     /// How long it may take to arrive, `limits.head_within`. So long may a kept connection be idle, too.
     pub(crate) head_within: Duration,
+    /// The same by the clock of `handles`, for hyper.
+    pub(crate) timer: ClockTimer,
+    /// Patience with clients takes real time: the clock of development mode moves subscriptions, not the network.
     pub(crate) handles: Handles,
 }
 
@@ -110,13 +115,13 @@ async fn connection<S>(stream: S, guest: Guest, stopping: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Guest { door: Door { router, head_bytes, head_within, handles }, from } = guest;
+    let Guest { door: Door { router, head_bytes, head_within, timer, handles }, from } = guest;
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
         async move { answer(router, from, request).await }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(timer)
         .header_read_timeout(head_within)
         // Twice as much as may be, so that somebody can say what the limit is.
         .max_buf_size(2 * head_bytes)

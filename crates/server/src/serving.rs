@@ -89,6 +89,7 @@ pub async fn start(
     listener: TcpListener,
 ) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
+    let network = handles.clone();
     let clock = settings.dev.then(|| MovingClock::over(Arc::clone(&handles.clock)));
     let handles = match &clock {
         Some(clock) => Handles { clock: Arc::new(clock.clone()), ..handles },
@@ -164,6 +165,7 @@ pub async fn start(
         subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
         put_semantics: settings.put_semantics,
         webhook_lifetimes: Lifetimes {
+            shortest: Lifetimes::WEBHOOK.shortest,
             default: settings.lifetimes.webhook,
             longest: settings.lifetimes.webhook_longest,
         },
@@ -226,7 +228,8 @@ pub async fn start(
         router,
         head_bytes: app.settings.limits.request_head.0,
         head_within: app.settings.limits.head_within,
-        handles: handles.clone(),
+        timer: listener::ClockTimer::over(Arc::clone(&network.clock)),
+        handles: network,
     };
     let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
     if let Some(listener) = metrics_listener {
