@@ -76,7 +76,17 @@ impl HttpClient {
             Some(kept) => kept,
             None => self.connect().await?,
         };
-        let response = sender.send_request(request).await.map_err(|error| self.no_answer(&error))?;
+        let response = match sender.try_send_request(request).await {
+            Ok(response) => response,
+            Err(mut failed) => match failed.take_message() {
+                // Closed while nobody looked, before anything was sent.
+                Some(request) => {
+                    sender = self.connect().await?;
+                    sender.send_request(request).await.map_err(|error| self.no_answer(&error))?
+                }
+                None => return Err(self.no_answer(failed.error())),
+            },
+        };
         let (head, body) = response.into_parts();
         let read = Limited::new(body, ANSWER_BYTES).collect().await;
         let body = read.map_err(|error| self.no_answer(error.as_ref()))?.to_bytes();

@@ -14,6 +14,8 @@ pub const OF_A_CONFERENCE_ENDPOINT: Duration = Duration::from_secs(100 * 365 * 2
 /// say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
+    /// Whoever asks for less gets this.
+    pub shortest: Duration,
     /// Granted when nothing is asked for.
     pub default: Duration,
     /// Whoever asks for more gets this: bots ask for 15 years and must not be refused.
@@ -21,11 +23,35 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    pub const WEBHOOK: Self =
-        Self { default: Duration::from_secs(604_800), longest: Duration::from_secs(315_360_000) };
+    pub const WEBHOOK: Self = Self {
+        shortest: Duration::from_secs(1),
+        default: Duration::from_secs(604_800),
+        longest: Duration::from_secs(315_360_000),
+    };
+
+    /// Clients renew two minutes before the end, so it must be further away than that.
+    pub const PUBNUB: Self = Self {
+        shortest: Duration::from_secs(121),
+        default: Duration::from_secs(900),
+        longest: Duration::from_secs(604_800),
+    };
+
+    /// As long as a socket may live; what is asked for says nothing.
+    pub const WEBSOCKET: Self = Self {
+        shortest: Duration::from_secs(86_400),
+        default: Duration::from_secs(86_400),
+        longest: Duration::from_secs(86_400),
+    };
+
+    /// RC/APNS and RC/GCM.
+    pub const MOBILE_PUSH: Self = Self {
+        shortest: Duration::from_secs(1),
+        default: Duration::from_secs(2_592_000),
+        longest: Duration::from_secs(7_776_000),
+    };
 
     pub fn grant(&self, asked: Option<Duration>) -> Duration {
-        asked.unwrap_or(self.default).min(self.longest)
+        asked.unwrap_or(self.default).max(self.shortest).min(self.longest)
     }
 }
 
@@ -111,12 +137,32 @@ mod tests {
         assert_eq!(webhook.grant(Some(Duration::from_secs(473_040_000))), Duration::from_secs(315_360_000));
     }
 
+    #[test]
+    fn each_transport_has_the_default_and_the_bounds_of_its_clients() {
+        let rows = [
+            // asked, webhook, PubNub, WebSocket, mobile push
+            (None, 604_800, 900, 86_400, 2_592_000),
+            (Some(60), 60, 121, 86_400, 60),
+            (Some(3_600), 3_600, 3_600, 86_400, 3_600),
+            (Some(2_591_999), 2_591_999, 604_800, 86_400, 2_591_999),
+            (Some(630_720_000), 315_360_000, 604_800, 86_400, 7_776_000),
+        ];
+        for (asked, webhook, pubnub, websocket, push) in rows {
+            let asked = asked.map(Duration::from_secs);
+            let granted =
+                [Lifetimes::WEBHOOK, Lifetimes::PUBNUB, Lifetimes::WEBSOCKET, Lifetimes::MOBILE_PUSH]
+                    .map(|lifetimes| lifetimes.grant(asked).as_secs());
+            assert_eq!(granted, [webhook, pubnub, websocket, push], "{asked:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_asked_for_within_the_maximum_is_what_is_granted(
             asked in 1u64..1_000_000_000, default in 1u64..1_000_000, above in 0u64..1_000_000_000,
         ) {
             let lifetimes = Lifetimes {
+                shortest: Duration::from_secs(1),
                 default: Duration::from_secs(default),
                 longest: Duration::from_secs(default + above),
             };

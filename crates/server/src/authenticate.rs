@@ -143,7 +143,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
     let token = token.trim();
     if token.is_empty() || token.len() > LONGEST_TOKEN || token.contains(char::is_whitespace) {
-        return Err(unauthorized("OAU-149", Some("TokenInvalid"), "Token is corrupted"));
+        return Err(unauthorized("OAU-149", Some("TokenInvalid"), "Token cannot be parsed"));
+    }
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if !token.bytes().all(is_legal) {
+        return Err(unauthorized("OAU-129", Some("TokenInvalid"), "Token has characters that no token has"));
     }
     Ok(token)
 }

@@ -1,6 +1,7 @@
 //! The front door: what happens to every request before it is routed and to every answer after.
 //!
-//! In: dev mode's Host and Origin check, one spelling for paths (no trailing slash, no alias prefix),
+//! In: Host is there, dev mode's check of it and of Origin, methods that nobody knows and queries that nobody reads
+//! refused, one spelling for paths (no trailing slash, no alias prefix),
 //! method override, `?access_token=` moved to a header so that no log shows it, bodies announced too
 //! large refused, rate limits where they are enforced, faults of development mode. Out: the headers that clients of the REST trees
 //! read (contract.md §10), and those of CORS.

@@ -5,6 +5,7 @@
 
 mod linger;
 mod stall;
+mod timer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use axum::body::Body;
 use hookswitch_core::clock::{Handles, Sleep};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -25,6 +26,7 @@ use tower::ServiceExt;
 
 use self::linger::{Lingering, Unread};
 use self::stall::Watched;
+pub(crate) use self::timer::ClockTimer;
 use crate::headers::{ClientAddress, Unanswered};
 use crate::tls::ListenerTls;
 
@@ -43,6 +45,9 @@ pub(crate) struct Door {
     pub(crate) head_bytes: usize,
     /// How long it may take to arrive, `limits.head_within`. So long may a kept connection be idle, too.
     pub(crate) head_within: Duration,
+    /// The same by the clock of `handles`, for hyper.
+    pub(crate) timer: ClockTimer,
+    /// Patience with clients takes real time: the clock of development mode moves subscriptions, not the network.
     pub(crate) handles: Handles,
 }
 
@@ -113,7 +118,7 @@ async fn connection<S>(stream: S, guest: Guest, stopping: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Guest { door: Door { router, head_bytes, head_within, handles }, from } = guest;
+    let Guest { door: Door { router, head_bytes, head_within, timer, handles }, from } = guest;
     let unread = Unread::default();
     let stream = Watched::new(stream, handles.clone());
     let stream = Lingering::new(stream, handles, unread.clone(), stopping.clone());
@@ -123,7 +128,7 @@ where
         async move { answer(router, from, request).await }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(timer)
         .header_read_timeout(head_within)
         // Twice as much as may be, so that somebody can say what the limit is.
         .max_buf_size(2 * head_bytes)

@@ -77,6 +77,20 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "CMN-103", message)
     }
 
+    /// 400 CMN-108: a member of the body says something else than the path.
+    pub fn contradicts_path(parameter: &str) -> Self {
+        let message = format!("Parameter [{parameter}] is invalid: it is not the one of the path");
+        Self::new(StatusCode::BAD_REQUEST, "CMN-108", message)
+            .with("parameterName", parameter)
+            .with("reason", "is not the one of the path")
+    }
+
+    /// 400 CMN-110: a header that the call needs is absent.
+    pub fn missing_header(name: &str) -> Self {
+        let message = format!("Header [{name}] is missing");
+        Self::new(StatusCode::BAD_REQUEST, "CMN-110", message).with("parameterName", name)
+    }
+
     /// 403 CMN-401: the app or token lacks a permission.
     pub fn permission(name: &str) -> Self {
         let message =

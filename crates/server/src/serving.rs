@@ -73,6 +73,7 @@ pub async fn start(
     listener: TcpListener,
 ) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
+    let network = handles.clone();
     let clock = settings.dev.then(|| MovingClock::over(Arc::clone(&handles.clock)));
     let handles = match &clock {
         Some(clock) => Handles { clock: Arc::new(clock.clone()), ..handles },
@@ -106,7 +107,7 @@ pub async fn start(
         return Err(error.into());
     }
     let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let doors = Doors { listener, tls, metrics_listener, router };
+    let doors = Doors { listener, tls, metrics_listener, router, network };
     doors.open(&app, &connections, &stopping);
     Ok(Server { app, address, metrics_address, stopping, connections, _folder: folder })
 }
@@ -135,6 +136,8 @@ struct Doors {
     tls: Option<Arc<ListenerTls>>,
     metrics_listener: Option<TcpListener>,
     router: Router,
+    /// Without the clock that development mode moves.
+    network: Handles,
 }
 
 impl Doors {
@@ -143,7 +146,8 @@ impl Doors {
             router: self.router,
             head_bytes: app.settings.limits.request_head.0,
             head_within: app.settings.limits.head_within,
-            handles: app.handles.clone(),
+            timer: listener::ClockTimer::over(Arc::clone(&self.network.clock)),
+            handles: self.network,
         };
         let serve = |listener, tls, door| {
             let (stopping, guests) = (stopping.clone(), connections.clone());

@@ -83,6 +83,42 @@ named!(
         ProxyAdmin,
     }
 );
+impl ExtensionType {
+    /// Whether anybody logs in as it: some are only where calls go.
+    pub fn may_log_in(self) -> bool {
+        !matches!(
+            self,
+            Self::Department
+                | Self::Announcement
+                | Self::Voicemail
+                | Self::SharedLinesGroup
+                | Self::PagingOnly
+                | Self::ParkLocation
+                | Self::IvrMenu
+                | Self::ApplicationExtension
+                | Self::Site
+                | Self::DelegatedLinesGroup
+                | Self::GroupCallPickup
+        )
+    }
+
+    /// Whether there is somebody, or a place with somebody, who can be present.
+    pub fn has_presence(self) -> bool {
+        !matches!(
+            self,
+            Self::Department
+                | Self::Announcement
+                | Self::Voicemail
+                | Self::PagingOnly
+                | Self::IvrMenu
+                | Self::ApplicationExtension
+                | Self::Site
+                | Self::FaxUser
+                | Self::ProxyAdmin
+        )
+    }
+}
+
 named!(
     /// The ways to a session that an app may use.
     Grant { Password, JwtBearer, AuthorizationCode, RefreshToken, ClientCredentials }
@@ -112,6 +148,29 @@ pub struct Contact {
     pub department: String,
 }
 
+/// What a user lets others of the account have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// Subscribe to their presence.
+    pub presence: bool,
+    /// Pick up their calls, and hear of those that can be.
+    pub call_pickup: bool,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { presence: true, call_pickup: true }
+    }
+}
+
+/// As much of an extension as subscribing to its events asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchedExtension {
+    pub id: ExtensionId,
+    pub kind: ExtensionType,
+    pub sharing: Sharing,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
     pub id: ExtensionId,
@@ -124,6 +183,7 @@ pub struct Extension {
     pub administrator: bool,
     /// What the user may, e.g. `ReadPresence`; an administrator may all.
     pub permissions: Vec<String>,
+    pub sharing: Sharing,
     pub created_at: WallTime,
 }
 
@@ -412,7 +472,7 @@ pub trait Directory: SignIn {
         &self,
         account: AccountId,
         ids: Vec<ExtensionId>,
-    ) -> Result<Vec<ExtensionId>, StoreError>;
+    ) -> Result<Vec<WatchedExtension>, StoreError>;
 
     async fn app(&self, app: AppNo) -> Result<Option<RegisteredApp>, StoreError>;
 

@@ -159,6 +159,12 @@ pub struct ExtensionMembers {
     /// What the user may; may be repeated.
     #[arg(long = "permission", value_name = "NAME")]
     pub permissions: Vec<String>,
+    /// Whether others may subscribe to the user's presence.
+    #[arg(long, value_name = "BOOL")]
+    pub allow_see_my_presence: Option<bool>,
+    /// Whether others may pick up the user's calls and subscribe to those that can be.
+    #[arg(long, value_name = "BOOL")]
+    pub allow_pick_up_my_calls: Option<bool>,
     /// A number of its own to log in with.
     #[arg(long, value_name = "NUMBER")]
     pub direct_number: Option<String>,

@@ -63,6 +63,8 @@ fn body(members: &ExtensionMembers) -> Result<Members, Failure> {
         .with("status", members.status.clone())
         .with("administrator", members.administrator)
         .with_list("permissions", &members.permissions)
+        .with("allowSeeMyPresence", members.allow_see_my_presence)
+        .with("allowPickUpMyCalls", members.allow_pick_up_my_calls)
         .with("directNumber", members.direct_number.clone())
         .with_object("contact", contact);
     if !members.password_stdin {

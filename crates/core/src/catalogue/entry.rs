@@ -63,6 +63,9 @@ pub struct Form {
     pub permissions: Vec<String>,
     /// What of a user it shows that only they and administrators may hear of.
     pub private: Option<Private>,
+    /// Whether it shows the presence of the user that its path names, which not every extension has and some users
+    /// show to nobody.
+    pub shows_presence: bool,
     /// In path order.
     pub(crate) variables: Vec<FormVariable>,
     /// What every filter of this form asks for, whatever its query.

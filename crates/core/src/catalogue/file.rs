@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A form may have a `where`: places with the value that must stand there, for a path that is meant for a
-//! part of the events only; and `private`, for what of another extension only administrators may hear of. Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
+//! part of the events only; and `private`, for what of another extension only administrators may hear of;
+//! and `showsPresence`, for what an extension may not have or not show. Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
 //! Places are described in `place`, schemas in `crate::schema`. A schema may refer to the file's
 //! `$defs`; what stands beside `$ref` is merged into the definition (properties and required members
 //! are united). The order of shaping parameters must not change while deliveries wait: stored
@@ -56,6 +57,8 @@ pub(crate) struct WrittenForm {
     pub(crate) permissions: Vec<String>,
     #[serde(default)]
     pub(crate) private: Option<Private>,
+    #[serde(default, rename = "showsPresence")]
+    pub(crate) shows_presence: bool,
     /// Places with the value that must stand there: this path is for such events only.
     #[serde(default, rename = "where")]
     pub(crate) restrictions: BTreeMap<String, String>,

@@ -96,6 +96,7 @@ impl Catalogue {
             scope: Scope::Conference,
             permissions: Vec::new(),
             private: None,
+            shows_presence: false,
             variables: Vec::new(),
             conditions: Vec::new(),
         };
@@ -259,6 +260,7 @@ fn numbered(form: file::WrittenForm, entry: EntryNo, of_entry: &Entry) -> Form {
         scope: form.scope,
         permissions: form.permissions,
         private: form.private,
+        shows_presence: form.shows_presence,
         conditions: form.conditions,
     }
 }

@@ -4,7 +4,7 @@ use hookswitch_core::clock::{Handles, WallTime};
 use hookswitch_core::id::{AccountId, ExtensionId};
 use hookswitch_store::directory::{
     Account, AccountStatus, Contact, Extension, ExtensionStatus, ExtensionType, Foundation, Grant,
-    JwtCredential, NewAccount, NewApp, NewExtension, NewServiceToken, StoredPassword,
+    JwtCredential, NewAccount, NewApp, NewExtension, NewServiceToken, Sharing, StoredPassword,
 };
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,7 @@ fn user(demo: &Demo, index: u64, first_name: &str, password: &StoredPassword, no
         contact,
         administrator: index == 0,
         permissions: USER_PERMISSIONS.iter().map(|name| (*name).to_owned()).collect(),
+        sharing: Sharing::default(),
         created_at: now,
     };
     NewExtension { extension, password: Some(password.clone()), direct_number: None }

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use axum::body::{Body, HttpBody};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body_util::Limited;
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
-use super::client_address::look_behind;
+use super::client_address::{ClientAddress, look_behind};
 use super::nothing_at;
 use crate::body::BodyLimit;
 use crate::problem::ApiError;
@@ -20,9 +20,13 @@ use crate::state::Front;
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 /// Paths under which the 3.x SDK puts everything; there they are aliases (contract.md §0).
 const ALIASES: [&str; 2] = ["/restapi/v1.0/team-messaging/", "/restapi/v1.0/webinar/"];
+/// The API that is ours alone.
+const OUR_OWN: &str = "/hookswitch/v1/";
+const ACCOUNTS: &str = "/hookswitch/v1/accounts/";
 const ALIAS_PREFIX: &str = "/restapi/v1.0";
 
 pub(super) fn prepare(front: &Front, request: &mut Request<Body>) -> Result<(), ApiError> {
+    has_host(request)?;
     if front.settings.dev {
         check_host(front, request)?;
     }
@@ -31,7 +35,61 @@ pub(super) fn prepare(front: &Front, request: &mut Request<Body>) -> Result<(), 
     look_behind(&front.proxies, request);
     let query = take_control_parameters(request)?;
     spell_path(request, query);
+    knows_method(request.method())?;
+    refuse_query(request)?;
     limit_body(front, request)
+}
+
+/// HTTP/1.1 demands it, and what checks it must not be passed by leaving it out. Requests of our own, as those of
+/// fixtures, come without one.
+fn has_host(request: &Request<Body>) -> Result<(), ApiError> {
+    let came_by_wire = request.extensions().get::<ClientAddress>().is_some();
+    if !came_by_wire
+        || request.version() != Version::HTTP_11
+        || request.headers().contains_key(HOST)
+        || request.uri().host().is_some()
+    {
+        return Ok(());
+    }
+    Err(ApiError::missing_header("Host"))
+}
+
+/// 501, as opposed to a method that only this path does not take.
+fn knows_method(method: &Method) -> Result<(), ApiError> {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    if known.contains(method) {
+        return Ok(());
+    }
+    let message = format!("[{method}] is no method that this server knows");
+    Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "CMN-202", message))
+}
+
+/// What writes takes its options from the body, only an import from the query: `?dryRun=true` anywhere else must not
+/// be passed over and the work be done. Clients of the compatible trees add queries of their own; those stay ignored.
+fn refuse_query(request: &Request<Body>) -> Result<(), ApiError> {
+    let path = request.uri().path();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let is_import =
+        *request.method() == Method::PUT && path.starts_with(ACCOUNTS) && path.ends_with("/extensions");
+    let query = request.uri().query().unwrap_or_default();
+    if reads || is_import || query.is_empty() || !path.starts_with(OUR_OWN) {
+        return Ok(());
+    }
+    let name = form_urlencoded::parse(query.as_bytes()).next().map(|(name, _)| name.into_owned());
+    let name = name.unwrap_or_default();
+    let message =
+        format!("{} {path} takes no query; [{name}] belongs into the body, if anywhere", request.method());
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "CMN-105", message).with("parameterName", name))
 }
 
 /// A page of some other site that a browser of this machine shows must not reach us, neither by asking

@@ -158,12 +158,13 @@ pub(super) fn bound_to(principal: &Principal) -> Result<Option<AccountId>, ApiEr
     }
 }
 
-/// 429 that names the quota; tomorrow there is a new one.
+/// 429 that names the quota; tomorrow there is a new one. Where it is nothing, tomorrow is no better.
 fn over_quota(exceeded: Exceeded) -> ApiError {
     let Exceeded { account, quota, limit, used, retry_after } = exceeded;
     let message =
         format!("Account {account} would exceed its quota [{quota}] of {limit} today; {used} are used");
-    let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "CMN-301", message)
+    let code = if limit == 0 { "CMN-303" } else { "CMN-302" };
+    let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, message)
         .with("quota", quota)
         .with("limit", limit)
         .with("used", used)

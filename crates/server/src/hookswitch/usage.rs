@@ -67,6 +67,9 @@ pub async fn list(
         text_or("accountId", query.account_id.as_ref(), |text| text.parse().ok())?;
     let from = text_or("from", query.from.as_ref(), day)?.unwrap_or(today - DAYS);
     let to = text_or("to", query.to.as_ref(), day)?.unwrap_or(today);
+    if from > to {
+        return Err(ApiError::parameter("from", "Parameter [from] is invalid: it is after [to]"));
+    }
     let after = text_or("cursor", query.cursor.as_ref(), place)?;
     let limit = Listing { cursor: None, limit: query.limit }.limit()?;
     // What was published a moment ago counts.

@@ -31,6 +31,7 @@ use crate::headers::ClientAddress;
 use crate::state::Front;
 
 pub(crate) use self::browser::Browsers;
+pub(crate) use self::request::is_safe;
 
 pub(super) const PATH: &str = "/restapi/oauth/authorize";
 const CODE_BYTES: usize = 32;
@@ -109,7 +110,7 @@ async fn arrive(front: &Front, visit: &Visit, form: &Form) -> Result<Step, Refus
     let user = user(front, visit).await?;
     match user {
         Some(user) if !request.prompt.login => offer(front, request, &user).await,
-        _ if request.prompt.none => Err(request.refuse("login_required", "Nobody is signed in")),
+        _ if request.prompt.none => Err(request.refuse("login_required", "OAU-102: nobody is signed in")),
         _ => Ok(Step::Page(Box::new(Page::sign_in(request)))),
     }
 }
@@ -122,7 +123,9 @@ async fn offer(front: &Front, request: AuthorizationRequest, user: &LoginRecord)
         return give_code(front, &request, user).await;
     }
     if request.prompt.none {
-        return Err(request.refuse("consent_required", "The user has not let the application have this yet"));
+        return Err(
+            request.refuse("consent_required", "OAU-102: the user has not let the application have this yet")
+        );
     }
     Ok(Step::Page(Box::new(Page::consent(request, user))))
 }
@@ -143,7 +146,7 @@ async fn act(front: &Front, visit: &Visit, from: ClientAddress, form: &Form) -> 
         "allow" | "deny" => match user(front, visit).await? {
             None => Ok(Step::Page(Box::new(Page::sign_in(request)))),
             Some(_) if action == "deny" => {
-                Err(request.refuse("access_denied", "The user has denied the application access"))
+                Err(request.refuse("access_denied", "OAU-102: the user has denied the application access"))
             }
             Some(user) => {
                 let now = front.handles.now();

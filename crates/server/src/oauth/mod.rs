@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 
 use crate::state::Front;
 
-pub(crate) use authorize::Browsers;
+pub(crate) use authorize::{Browsers, is_safe};
 pub(crate) use failed_logins::FailedLogins;
 pub(crate) use identity::IdentityProvider;
 pub use problem::OAuthError;

@@ -140,24 +140,12 @@ fn grant(app: &RegisteredApp, name: &str) -> Result<Grant, OAuthError> {
 /// cannot show them learns nothing.
 pub(super) fn may_log_in(login: &LoginRecord) -> Result<(), OAuthError> {
     let extension = &login.extension;
-    match extension.kind {
-        ExtensionType::Department => {
-            return Err(OAuthError::new("access_denied", "OAU-163", "A call queue may not log in"));
-        }
-        ExtensionType::Announcement
-        | ExtensionType::Voicemail
-        | ExtensionType::SharedLinesGroup
-        | ExtensionType::PagingOnly
-        | ExtensionType::ParkLocation
-        | ExtensionType::IvrMenu
-        | ExtensionType::ApplicationExtension
-        | ExtensionType::Site
-        | ExtensionType::DelegatedLinesGroup
-        | ExtensionType::GroupCallPickup => {
-            let description = format!("An extension of type {} may not log in", extension.kind.name());
-            return Err(OAuthError::new("access_denied", "OAU-105", description));
-        }
-        _ => {}
+    if extension.kind == ExtensionType::Department {
+        return Err(OAuthError::new("access_denied", "OAU-163", "A call queue may not log in"));
+    }
+    if !extension.kind.may_log_in() {
+        let description = format!("An extension of type {} may not log in", extension.kind.name());
+        return Err(OAuthError::new("access_denied", "OAU-105", description));
     }
     if login.account_status == AccountStatus::Disabled {
         return Err(OAuthError::invalid_grant("OAU-142", "The account is disabled"));

@@ -181,6 +181,7 @@ impl Ground {
             subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
             put_semantics: settings.put_semantics,
             webhook_lifetimes: Lifetimes {
+                shortest: Lifetimes::WEBHOOK.shortest,
                 default: settings.lifetimes.webhook,
                 longest: settings.lifetimes.webhook_longest,
             },

@@ -109,6 +109,7 @@ async fn an_address_that_fails_with_many_users_is_locked_out_and_others_are_not(
         let mut request = Request::builder()
             .method(Method::POST)
             .uri("/restapi/oauth/token")
+            .header("host", "localhost")
             .header("authorization", basic(&stage.demo.client_id, &stage.demo.client_secret))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(body))

@@ -8,7 +8,7 @@ use hookswitch_server::authenticate::hash_token;
 use hookswitch_server::oauth::password;
 use hookswitch_store::directory::{
     Account, AccountStatus, Contact, Extension, ExtensionStatus, ExtensionType, Foundation, Grant,
-    NewAccount, NewApp, NewExtension,
+    NewAccount, NewApp, NewExtension, Sharing,
 };
 use hookswitch_testkit::Reply;
 use http::Method;
@@ -76,6 +76,7 @@ impl World {
             contact: Contact::default(),
             administrator: number == 101,
             permissions: Vec::new(),
+            sharing: Sharing::default(),
             created_at: self.now(),
         };
         let password = password::hash(&self.server.app.handles, PASSWORD, 1);

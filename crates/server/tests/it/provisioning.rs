@@ -330,3 +330,93 @@ async fn every_change_is_on_record_with_who_did_it_and_what_was_before() {
     );
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_that_names_something_else_than_its_path_changes_nothing() {
+    let world = World::start().await;
+    let account = format!("{ACCOUNTS}/{}", world.env["RC_ACCOUNT_ID"]);
+    let user = format!("{account}/extensions/{}", world.env["RC_EXTENSION_ID"]);
+    let apps = world.admin("/hookswitch/v1/apps").await;
+    let app = format!("/hookswitch/v1/apps/{}", text(&apps["records"][0], "id"));
+    let tokens = world.admin("/hookswitch/v1/tokens").await;
+    let token = format!("/hookswitch/v1/tokens/{}", text(&tokens["records"][0], "id"));
+    for (path, member) in
+        [(&account, "id"), (&user, "id"), (&user, "accountId"), (&app, "id"), (&token, "id")]
+    {
+        let before = world.admin(path).await;
+        let body = json!({ "name": "Renamed", member: "4711" });
+        let refused = world.operate(Method::PUT, path, Some(body)).await.expect(400).json();
+        let error = &refused["errors"][0];
+        assert_eq!((text(error, "errorCode"), text(error, "parameterName")), ("CMN-108", member), "{path}");
+        assert_eq!(world.admin(path).await, before);
+        world.operate(Method::PUT, path, Some(before.clone())).await.expect(200);
+        assert_eq!(world.admin(path).await, before, "what a GET answered can be sent back");
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_option_that_nobody_reads_is_refused_and_nothing_is_done() {
+    let world = World::start().await;
+    let path = format!("{ACCOUNTS}/{}/extensions", world.env["RC_ACCOUNT_ID"]);
+    let admin = format!("Bearer {}", world.env["HOOKSWITCH_ADMIN_TOKEN"]);
+    let headers = [("authorization", admin.as_str()), ("content-type", "application/x-ndjson")];
+    let before = world.admin(&path).await;
+    for (query, member) in [("dryrun=true&prune=true", "dryrun"), ("prune=maybe", "prune")] {
+        let line = json!({ "extensionNumber": "777" }).to_string();
+        let target = format!("{path}?{query}");
+        let refused = world.client.send(Method::PUT, &target, &headers, line).await.expect("an answer");
+        assert_eq!(text(&refused.expect(400).json(), "parameterName"), member);
+    }
+    let user = json!({ "extensionNumber": "778" });
+    let refused = world.operate(Method::POST, &format!("{path}?dryRun=true"), Some(user)).await.expect(400);
+    assert_eq!(text(&refused.json(), "parameterName"), "dryRun");
+    assert_eq!(world.admin(&path).await, before);
+    let usage = "/hookswitch/v1/usage?from=2026-02-01&to=2026-01-31";
+    let refused = world.operate(Method::GET, usage, None).await.expect(400).json();
+    assert_eq!(text(&refused, "parameterName"), "from");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_app_has_only_redirect_uris_that_a_browser_may_be_sent_to() {
+    let world = World::start().await;
+    for uri in ["javascript:alert(1)", "/cb", "https://a.example/cb#part", "data:text/html,x"] {
+        let app = json!({ "name": "Trap", "redirectUris": [uri] });
+        let refused = world.operate(Method::POST, "/hookswitch/v1/apps", Some(app)).await.expect(400).json();
+        assert_eq!(text(&refused, "parameterName"), "redirectUris", "{uri}");
+    }
+    world
+        .make("/hookswitch/v1/apps", json!({ "name": "Phone", "redirectUris": ["com.example.app:/cb"] }))
+        .await;
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_user_who_becomes_a_call_queue_is_logged_out_and_gets_no_credentials() {
+    let world = World::start().await;
+    let user =
+        format!("{ACCOUNTS}/{}/extensions/{}", world.env["RC_ACCOUNT_ID"], world.env["RC_EXTENSION_ID"]);
+    world.user(Method::GET, "/restapi/v1.0/account/~", None).await.expect(200);
+    world.operate(Method::PUT, &user, Some(json!({ "type": "Department" }))).await.expect(200);
+    world.user(Method::GET, "/restapi/v1.0/account/~", None).await.expect(401);
+    let refused = world.operate(Method::POST, &format!("{user}/credentials"), None).await.expect(403).json();
+    assert_eq!(text(&refused, "errorCode"), "CMN-403");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_user_shares_is_kept_shown_and_on_record() {
+    let world = World::start().await;
+    let user =
+        format!("{ACCOUNTS}/{}/extensions/{}", world.env["RC_ACCOUNT_ID"], world.env["RC_EXTENSION_ID"]);
+    assert_eq!(world.admin(&user).await["allowSeeMyPresence"], true);
+    world.operate(Method::PUT, &user, Some(json!({ "allowSeeMyPresence": false }))).await.expect(200);
+    let shown = world.admin(&user).await;
+    assert_eq!((&shown["allowSeeMyPresence"], &shown["allowPickUpMyCalls"]), (&json!(false), &json!(true)));
+    assert_eq!(world.audit().await[0]["after"]["allowSeeMyPresence"], false);
+    // It does not hinder the user.
+    let receiver = hookswitch_testkit::ScriptedReceiver::start().await;
+    world.subscribe(&["/restapi/v1.0/account/~/extension/~/presence"], &receiver.url("/hook")).await;
+    world.server.stop().await;
+}

@@ -7,6 +7,8 @@ use hookswitch_server::config::{Settings, Size};
 use hookswitch_server::serving;
 use hookswitch_testkit::certificates::Authority;
 use hookswitch_testkit::{TempFolder, patience, steered_handles};
+use http::Method;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -28,14 +30,52 @@ async fn rest(mut stream: TcpStream) -> String {
 
 #[tokio::test]
 async fn a_head_that_does_not_end_is_cut_off() {
-    let world = World::with(|settings| settings.limits.head_within = Duration::from_millis(100)).await;
+    const HEAD_WITHIN: Duration = Duration::from_millis(23_457);
+    let world = World::with(|settings| settings.limits.head_within = HEAD_WITHIN).await;
+    let too_long = async |text: &str| {
+        let mut stream = TcpStream::connect(world.server.address()).await.expect("it listens");
+        stream.write_all(text.as_bytes()).await.expect("it reads");
+        let cut_off = async {
+            let ended = rest(stream);
+            tokio::pin!(ended);
+            // Whether the server has begun to wait does not show beside the test's other connection.
+            loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut ended => return answer,
+                    () = world.settle() => world.clock.advance(HEAD_WITHIN),
+                }
+            }
+        };
+        patience::within("the server to end the connection", cut_off, String::new).await
+    };
     for unfinished in ["", "GET /resta", "GET /restapi HTTP/1.1\r\nhost: localhost\r\nx-slow: 1"] {
-        let answer = exchange(&world, unfinished).await;
+        let answer = too_long(unfinished).await;
         assert!(!answer.contains(" 200 "), "{answer}");
     }
-    // One that ends is answered; then the connection is idle, and ends too.
-    let answer = exchange(&world, "GET /restapi HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_ends_when_it_is_idle_too_long_and_not_when_the_clock_of_development_is_moved() {
+    const HEAD_WITHIN: Duration = Duration::from_millis(23_457);
+    let world = World::with(|settings| settings.limits.head_within = HEAD_WITHIN).await;
+    let mut stream = TcpStream::connect(world.server.address()).await.expect("it listens");
+    let mut ask = async |times: usize| {
+        let request = "GET /restapi HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.expect("it answers");
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200 OK\r\n"), "request {times}");
+    };
+    ask(1).await;
+    let far = json!({ "advance": "30d" });
+    world.operate(Method::POST, "/hookswitch/v1/dev/clock", Some(far)).await.expect(200);
+    ask(2).await;
+    world.clock.until_sleeping_towards(Duration::ZERO, HEAD_WITHIN).await;
+    world.clock.advance(HEAD_WITHIN);
+    let more = patience::within("the server to end the connection", rest(stream), String::new).await;
+    assert_eq!(more, "");
     world.server.stop().await;
 }
 

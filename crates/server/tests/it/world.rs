@@ -1,6 +1,7 @@
 //! A server in this process on a steered clock, and a client that is logged in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ impl World {
         // On the caller's thread, so that whatever a moved clock sets off has happened when polls end.
         settings.store.commit_on = CommitOn::Caller;
         settings.store.read_on_caller = true;
+        // The client's kept connection outlives whatever time the test lets pass.
+        settings.limits.head_within = Duration::from_secs(1_000 * 365 * 86_400);
         change(&mut settings);
         let server = Self::serve(&settings, &handles).await;
         let env = read_dev_env(&folder.path().join("dev.env"));
@@ -110,6 +113,11 @@ impl World {
     pub(crate) async fn publish(&self, body: Value) -> Reply {
         self.call(Method::POST, "/hookswitch/v1/events", &self.env["HOOKSWITCH_PUBLISH_TOKEN"], Some(body))
             .await
+    }
+
+    /// The server's folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.settings.data
     }
 
     pub(crate) fn now(&self) -> WallTime {

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_sign_in.sql"),
     include_str!("migrations/0005_provisioning.sql"),
     include_str!("migrations/0006_conference_endpoints.sql"),
+    include_str!("migrations/0007_sharing.sql"),
 ];
 
 pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {

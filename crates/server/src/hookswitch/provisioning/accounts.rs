@@ -248,7 +248,7 @@ impl AccountRequest {
     fn applied_to(self, mut entry: AccountEntry) -> Result<AccountEntry, ApiError> {
         let account = &mut entry.account;
         if self.id.is_some_and(|id| id.0 != account.id.0) {
-            return Err(Wrong::new("id", "is not the one of the path").into());
+            return Err(ApiError::contradicts_path("id"));
         }
         if let Some(name) = self.name {
             account.name = wire::name("name", name)?;

@@ -17,6 +17,7 @@ use super::turn::carried_through;
 use super::wire::{self, Id, Listing, Wrong};
 use crate::authenticate::hash_token;
 use crate::body::RequiredJson;
+use crate::oauth::is_safe;
 use crate::principal::APP_SCOPES;
 use crate::problem::ApiError;
 use crate::query::QueryOf;
@@ -77,10 +78,10 @@ pub(super) struct AppRequest {
     /// All that suit the kind of app if absent.
     grants: Option<Vec<String>>,
     redirect_uris: Option<Vec<String>>,
-    /// These two are ignored, so that what a GET answered can be sent back.
+    /// Given by the server; beside a path it must be the same.
     #[schema(value_type = Option<String>)]
-    #[expect(dead_code, reason = "read to be ignored")]
-    id: Option<IgnoredAny>,
+    id: Option<Id>,
+    /// Ignored, so that what a GET answered can be sent back.
     #[schema(value_type = Option<String>)]
     #[expect(dead_code, reason = "read to be ignored")]
     creation_time: Option<IgnoredAny>,
@@ -176,6 +177,9 @@ pub(super) async fn update(
     carried_through(async move {
         let _turn = app.turns.mine().await;
         let before = present(&app, &id).await?;
+        if request.id.is_some_and(|given| given.0 != before.no.0.unsigned_abs()) {
+            return Err(ApiError::contradicts_path("id"));
+        }
         if request.client_id.as_ref().is_some_and(|client_id| *client_id != before.client_id) {
             return Err(Wrong::new("clientId", "cannot be changed").into());
         }
@@ -265,13 +269,13 @@ fn redirects(uris: Vec<String>) -> Result<Vec<String>, Wrong> {
     if uris.len() > REDIRECTS {
         return Err(Wrong::new("redirectUris", format!("has more than {REDIRECTS} addresses")));
     }
-    let good = |uri: &String| {
-        uri.len() <= REDIRECT_BYTES && url::Url::parse(uri).is_ok_and(|url| url.fragment().is_none())
-    };
+    let good = |uri: &String| uri.len() <= REDIRECT_BYTES && is_safe(uri);
     match uris.iter().find(|uri| !good(uri)) {
         Some(bad) => Err(Wrong::new(
             "redirectUris",
-            format!("has [{bad}], which is no absolute URL without a fragment"),
+            format!(
+                "has [{bad}], which is no absolute URL that a browser can be sent to, without a fragment"
+            ),
         )),
         None => Ok(uris),
     }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::AppNo;
-use hookswitch_store::directory::{Foundation, JwtCredential, SigningKey};
+use hookswitch_store::directory::{ExtensionType, Foundation, JwtCredential, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use super::extensions;
@@ -55,7 +55,8 @@ pub(super) struct CredentialRequest {
 #[utoipa::path(post, path = "/hookswitch/v1/accounts/{accountId}/extensions/{extensionId}/credentials",
     tag = "provisioning", operation_id = "createCredential",
     params(("accountId" = String, Path), ("extensionId" = String, Path)), request_body = CredentialRequest,
-    responses((status = 201, body = CredentialInfo), (status = 404, description = "No such account or extension")))]
+    responses((status = 201, body = CredentialInfo),
+        (status = 403, description = "Extensions of its type may not log in"), (status = 404, description = "No such account or extension")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     operator: Operator,
@@ -67,6 +68,9 @@ pub(super) async fn create(
     carried_through(async move {
         let _turn = app.turns.mine().await;
         let extension = extensions::present(&app, &account, &extension).await?.extension;
+        if !extension.kind.may_log_in() {
+            return Err(wrong_type(extension.kind));
+        }
         let time = |text: &String| WallTime::parse_iso8601(text).filter(|time| *time > by.at);
         let wrong = || Wrong::new("expirationTime", "is not an ISO 8601 time in the future");
         let expires_at = match &request.expiration_time {
@@ -125,6 +129,12 @@ pub(super) async fn delete(
         }
     })
     .await
+}
+
+/// Nobody could use it.
+fn wrong_type(kind: ExtensionType) -> ApiError {
+    let message = format!("An extension of type {} may not log in, so it has no credentials", kind.name());
+    ApiError::new(StatusCode::FORBIDDEN, "CMN-403", message).with("parameterName", "extensionId")
 }
 
 async fn app_no(app: &App, id: Option<Id>) -> Result<Option<AppNo>, ApiError> {

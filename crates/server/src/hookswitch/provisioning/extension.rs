@@ -3,7 +3,9 @@
 
 use hookswitch_core::clock::WallTime;
 use hookswitch_core::id::{AccountId, ExtensionId};
-use hookswitch_store::directory::{Contact, Extension, ExtensionStatus, ExtensionType, StoredPassword};
+use hookswitch_store::directory::{
+    Contact, Extension, ExtensionStatus, ExtensionType, Sharing, StoredPassword,
+};
 use hookswitch_store::provisioning::{ExtensionEntry, ExtensionWrite, NewPassword};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,10 @@ pub(super) struct ExtensionInfo {
     /// May do everything in the account.
     administrator: bool,
     permissions: Vec<String>,
+    /// Whether others may subscribe to the user's presence.
+    allow_see_my_presence: bool,
+    /// Whether others may pick up the user's calls and subscribe to those that can be.
+    allow_pick_up_my_calls: bool,
     /// A number of its own to log in with.
     direct_number: Option<String>,
     has_password: bool,
@@ -73,6 +79,10 @@ pub(super) struct ExtensionRequest {
     administrator: Option<bool>,
     /// What the user may; those of a usual user if absent.
     permissions: Option<Vec<String>>,
+    /// Whether others may subscribe to the user's presence; counts when they subscribe.
+    allow_see_my_presence: Option<bool>,
+    /// Whether others may pick up the user's calls and subscribe to those that can be; counts when they subscribe.
+    allow_pick_up_my_calls: Option<bool>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
@@ -83,10 +93,10 @@ pub(super) struct ExtensionRequest {
     pub(super) password: Option<Option<String>>,
     /// A password that was hashed elsewhere: `pbkdf2-sha256$ROUNDS$SALT$HASH`, base64 without padding.
     pub(super) password_hash: Option<String>,
-    /// These three are ignored, so that what a GET answered can be sent back.
+    /// If it is there, the one of the path.
     #[schema(value_type = Option<String>)]
-    #[expect(dead_code, reason = "read to be ignored")]
-    account_id: Option<IgnoredAny>,
+    pub(super) account_id: Option<Id>,
+    /// These two are ignored, so that what a GET answered can be sent back.
     #[schema(value_type = Option<bool>)]
     #[expect(dead_code, reason = "read to be ignored")]
     has_password: Option<IgnoredAny>,
@@ -107,12 +117,22 @@ pub(super) fn new_extension(account: AccountId, id: ExtensionId, now: WallTime) 
         contact: Contact::default(),
         administrator: false,
         permissions: USER_PERMISSIONS.iter().map(|name| (*name).to_owned()).collect(),
+        sharing: Sharing::default(),
         created_at: now,
     };
     ExtensionEntry { extension, direct_number: None, has_password: false }
 }
 
 impl ExtensionRequest {
+    /// The member that names another extension or account than this one.
+    pub(super) fn contradicts(&self, extension: &Extension) -> Option<&'static str> {
+        let differs = |given: Option<Id>, own: u64| given.is_some_and(|given| given.0 != own);
+        if differs(self.id, extension.id.0) {
+            return Some("id");
+        }
+        differs(self.account_id, extension.account.0).then_some("accountId")
+    }
+
     /// The direct number that is asked for, as digits.
     pub(super) fn direct_digits(&self) -> Result<Option<String>, Wrong> {
         let number = self.direct_number.as_ref().and_then(Option::as_ref).filter(|number| !number.is_empty());
@@ -123,8 +143,8 @@ impl ExtensionRequest {
     pub(super) fn applied_to(self, entry: ExtensionEntry, is_new: bool) -> Result<ExtensionWrite, Wrong> {
         let digits = self.direct_digits()?;
         let ExtensionEntry { mut extension, mut direct_number, .. } = entry;
-        if self.id.is_some_and(|id| id.0 != extension.id.0) {
-            return Err(Wrong::new("id", "is not the one of the path"));
+        if let Some(field) = self.contradicts(&extension) {
+            return Err(Wrong::new(field, "is not the one of the path"));
         }
         if self.direct_number.is_some() {
             direct_number = digits;
@@ -154,6 +174,11 @@ impl ExtensionRequest {
         if let Some(permissions) = self.permissions {
             extension.permissions = wire::words("permissions", permissions)?;
         }
+        let Sharing { presence, call_pickup } = extension.sharing;
+        extension.sharing = Sharing {
+            presence: self.allow_see_my_presence.unwrap_or(presence),
+            call_pickup: self.allow_pick_up_my_calls.unwrap_or(call_pickup),
+        };
         let password = match (self.password, self.password_hash) {
             (None, None) => NewPassword::Unchanged,
             (Some(None), None) => NewPassword::Removed,
@@ -218,7 +243,8 @@ impl Losses {
     /// Notes what a change of an extension takes away.
     pub(super) fn note(&mut self, before: &Extension, after: &Extension) {
         let enabled = |extension: &Extension| extension.status == ExtensionStatus::Enabled;
-        if enabled(before) && !enabled(after) {
+        let may_log_in = |extension: &Extension| enabled(extension) && extension.kind.may_log_in();
+        if may_log_in(before) && !may_log_in(after) {
             self.disabled.push(after.id);
         } else if before.administrator != after.administrator || before.permissions != after.permissions {
             self.changed.push(after.id);
@@ -247,6 +273,8 @@ pub(super) fn info(entry: ExtensionEntry) -> ExtensionInfo {
         },
         administrator: extension.administrator,
         permissions: extension.permissions,
+        allow_see_my_presence: extension.sharing.presence,
+        allow_pick_up_my_calls: extension.sharing.call_pickup,
         direct_number: direct_number.map(|digits| format!("+{digits}")),
         has_password,
         creation_time: extension.created_at.iso8601(),

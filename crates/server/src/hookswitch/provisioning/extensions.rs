@@ -144,6 +144,9 @@ async fn write(
     is_new: bool,
     by: Actor,
 ) -> Result<ExtensionEntry, ApiError> {
+    if let Some(field) = request.contradicts(&before.extension) {
+        return Err(ApiError::contradicts_path(field));
+    }
     let plain = request.plain_password()?;
     let mut write: ExtensionWrite = request.applied_to(before.clone(), is_new)?;
     if let Some(plain) = plain {

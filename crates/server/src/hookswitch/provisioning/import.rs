@@ -43,7 +43,7 @@ const NAMED: usize = 100;
 const NDJSON: [&str; 2] = ["application/x-ndjson", "application/ndjson"];
 
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ImportQuery {
     /// Removes the extensions of the account that no line names.
@@ -103,14 +103,16 @@ pub(super) async fn import(
 }
 
 fn check_media_type(request: &Request) -> Result<(), ApiError> {
-    let given =
-        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(given) = request.headers().get(header::CONTENT_TYPE) else {
+        return Err(ApiError::missing_header("Content-Type"));
+    };
+    let given = given.to_str().unwrap_or_default();
     let media = given.split(';').next().unwrap_or_default().trim();
     if NDJSON.iter().any(|good| media.eq_ignore_ascii_case(good)) {
         return Ok(());
     }
     let message = format!("Content type [{media}] is not {}", NDJSON[0]);
-    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CMN-110", message)
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CMN-407", message)
         .with("parameterName", "Content-Type"))
 }
 

@@ -55,10 +55,10 @@ pub(super) struct TokenRequest {
     account_id: Option<Id>,
     /// What it is for; the audit log shows it.
     name: Option<String>,
-    /// These two are ignored, so that what a GET answered can be sent back.
+    /// Given by the server; beside a path it must be the same.
     #[schema(value_type = Option<String>)]
-    #[expect(dead_code, reason = "read to be ignored")]
-    id: Option<IgnoredAny>,
+    id: Option<Id>,
+    /// Ignored, so that what a GET answered can be sent back.
     #[schema(value_type = Option<String>)]
     #[expect(dead_code, reason = "read to be ignored")]
     creation_time: Option<IgnoredAny>,
@@ -140,6 +140,9 @@ pub(super) async fn update(
         let _turn = app.turns.mine().await;
         let mut entry = present(&app, &id).await?;
         let now = info(entry.clone(), None);
+        if request.id.is_some_and(|given| given.0 != entry.no.unsigned_abs()) {
+            return Err(ApiError::contradicts_path("id"));
+        }
         if request.kind.is_some_and(|kind| kind != now.kind) {
             return Err(Wrong::new("kind", "cannot be changed").into());
         }

@@ -201,7 +201,8 @@ fn own_redirect(app: &RegisteredApp, asked: Option<&str>) -> Result<String, OAut
     }
 }
 
-fn is_safe(uri: &str) -> bool {
+/// Whether a browser may be sent to this address with an answer.
+pub(crate) fn is_safe(uri: &str) -> bool {
     let printable = uri.bytes().all(|byte| byte.is_ascii_graphic());
     let parsed = Url::parse(uri);
     printable && parsed.is_ok_and(|url| url.fragment().is_none() && !UNSAFE_SCHEMES.contains(&url.scheme()))

@@ -1,7 +1,7 @@
 //! Which of the filters that a subscriber wrote are granted: they must be known, concern its own account
 //! and existing extensions, and be covered by its permissions.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use hookswitch_core::catalogue::{Catalogue, Form, Private, Scope};
@@ -9,6 +9,7 @@ use hookswitch_core::filter::{BadFilter, Caller, FilterError, ParsedFilter};
 use hookswitch_core::id::ExtensionId;
 use hookswitch_core::retry::EventClass;
 use hookswitch_core::subscription::{DisabledFilter, Door};
+use hookswitch_store::directory::WatchedExtension;
 use hookswitch_store::subscriptions::FilterTexts;
 
 use super::refusal::{InvalidFilter, Refusal};
@@ -16,6 +17,9 @@ use crate::principal::User;
 
 /// The reason of a filter for which the user lacks a permission, while others were granted.
 const PERMISSION_MISSING: &str = "SUB-412";
+
+/// The extensions that filters name, apart from the caller's own.
+pub(super) type Watched = HashMap<ExtensionId, WatchedExtension>;
 
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -76,7 +80,7 @@ pub(super) fn grant(
     catalogue: &Catalogue,
     filters: Vec<ParsedFilter>,
     user: &User,
-    existing: &HashSet<ExtensionId>,
+    existing: &Watched,
 ) -> Result<Grant, Refusal> {
     check_extensions(&filters, user, existing)?;
     let mut grant = Grant { granted: Vec::with_capacity(filters.len()), disabled: Vec::new() };
@@ -85,6 +89,7 @@ pub(super) fn grant(
         let form = catalogue.form(filter.form());
         check_app_scope(catalogue, &filter, user)?;
         check_private(catalogue, &filter, form, user)?;
+        check_sharing(&filter, form, existing)?;
         if holds_permission(form, user) {
             grant.granted.push(filter);
             continue;
@@ -104,16 +109,12 @@ pub(super) fn grant(
     Err(missing.map_or(Refusal::OnlyReminder, Refusal::UserPermission))
 }
 
-fn check_extensions(
-    filters: &[ParsedFilter],
-    user: &User,
-    existing: &HashSet<ExtensionId>,
-) -> Result<(), Refusal> {
+fn check_extensions(filters: &[ParsedFilter], user: &User, existing: &Watched) -> Result<(), Refusal> {
     let unknown: Vec<InvalidFilter> = filters
         .iter()
         .filter_map(|filter| {
             let extension = filter.extension()?;
-            let is_known = extension == user.extension || existing.contains(&extension);
+            let is_known = extension == user.extension || existing.contains_key(&extension);
             (!is_known).then(|| InvalidFilter {
                 filter: filter.text().to_owned(),
                 why: format!("your account has no extension {extension}"),
@@ -147,6 +148,24 @@ fn check_private(
         Some(what) => Err(Refusal::PrivateToAnother { what, filter: filter.text().to_owned() }),
         None => Ok(()),
     }
+}
+
+/// What the extension that is watched has and shows, to administrators too.
+fn check_sharing(filter: &ParsedFilter, form: &Form, existing: &Watched) -> Result<(), Refusal> {
+    let Some(watched) = filter.extension().and_then(|extension| existing.get(&extension)) else {
+        return Ok(());
+    };
+    let filter = || filter.text().to_owned();
+    if form.shows_presence && !watched.kind.has_presence() {
+        return Err(Refusal::NoPresence { kind: watched.kind.name(), filter: filter() });
+    }
+    if form.shows_presence && !watched.sharing.presence {
+        return Err(Refusal::PresenceNotShared { filter: filter() });
+    }
+    if form.private == Some(Private::IncomingCalls) && !watched.sharing.call_pickup {
+        return Err(Refusal::PickupNotShared { filter: filter() });
+    }
+    Ok(())
 }
 
 fn holds_permission(form: &Form, user: &User) -> bool {

@@ -5,7 +5,6 @@
 //! are carried through even when the caller has hung up: otherwise a stored subscription could be
 //! missing in the index. The handshake comes before all that and holds nothing.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -232,26 +231,27 @@ impl Subscribing {
     /// is ended here. To be asked after it was made.
     async fn check_owner(&self, made: &Subscription) -> Result<(), Refusal> {
         let parts = self.parts();
-        if self.owner_is_enabled(made).await? {
-            return Ok(());
-        }
+        let Some(refusal) = self.owner_lost(made).await? else { return Ok(()) };
         if parts.store.end(made.no, EndReason::OwnerDisabled, parts.handles.now()).await? {
             parts.changes.removed(made.no, EndReason::OwnerDisabled);
         }
-        Err(Refusal::OwnerDisabled)
+        Err(refusal)
     }
 
-    async fn owner_is_enabled(&self, made: &Subscription) -> Result<bool, Refusal> {
+    /// Why nobody may have it any more, if that is so.
+    async fn owner_lost(&self, made: &Subscription) -> Result<Option<Refusal>, Refusal> {
         let directory = &self.parts().directory;
         if made.door != Door::Conference {
-            let extension = directory.extension(made.account, made.owner).await?;
-            let enabled = extension.is_some_and(|extension| extension.status == ExtensionStatus::Enabled);
-            if !enabled || directory.app(made.app).await?.is_none() {
-                return Ok(false);
+            let Some(extension) = directory.extension(made.account, made.owner).await? else {
+                return Ok(Some(Refusal::OwnerGone));
+            };
+            if extension.status != ExtensionStatus::Enabled || directory.app(made.app).await?.is_none() {
+                return Ok(Some(Refusal::OwnerDisabled));
             }
         }
         let account = directory.account(made.account).await?;
-        Ok(account.is_some_and(|account| account.status != AccountStatus::Disabled))
+        let enabled = account.is_some_and(|account| account.status != AccountStatus::Disabled);
+        Ok((!enabled).then_some(Refusal::OwnerDisabled))
     }
 
     async fn change(
@@ -308,12 +308,11 @@ impl Subscribing {
         })
         .await??;
         let named = filters::other_extensions(&filters, user);
-        let existing: HashSet<_> = match named.is_empty() {
-            true => HashSet::new(),
-            false => {
-                self.parts().directory.existing_extensions(user.account, named).await?.into_iter().collect()
-            }
+        let existing = match named.is_empty() {
+            true => Vec::new(),
+            false => self.parts().directory.existing_extensions(user.account, named).await?,
         };
+        let existing = existing.into_iter().map(|extension| (extension.id, extension)).collect();
         filters::grant(&self.parts().catalogue, filters, user, &existing)
     }
 

@@ -38,6 +38,19 @@ pub enum Refusal {
         what: Private,
         filter: String,
     },
+    /// Presence of an extension that nobody can be present at.
+    NoPresence {
+        kind: &'static str,
+        filter: String,
+    },
+    /// The user lets nobody see their presence.
+    PresenceNotShared {
+        filter: String,
+    },
+    /// The user lets nobody pick up their calls.
+    PickupNotShared {
+        filter: String,
+    },
     OnlyReminder,
     Reminder {
         filter: String,
@@ -57,8 +70,10 @@ pub enum Refusal {
     NoSuchSubscription {
         id: String,
     },
-    /// The user, their account or the app was disabled or removed meanwhile.
+    /// The user, their account or the app was disabled meanwhile, or the app removed.
     OwnerDisabled,
+    /// The user was removed meanwhile.
+    OwnerGone,
     Store(StoreError),
     /// A panic in our own code; told apart so that the answer is not a broken connection.
     Internal,
@@ -104,6 +119,27 @@ impl From<Refusal> for ApiError {
                 );
                 about_filter(FORBIDDEN, code, message, filter)
             }
+            Refusal::NoPresence { kind, filter } => {
+                let message = format!(
+                    "Event filter [{}] asks for the presence of an extension of type {kind}, which has none",
+                    shown(&filter)
+                );
+                about_filter(FORBIDDEN, "SUB-402", message, filter)
+            }
+            Refusal::PresenceNotShared { filter } => {
+                let message = format!(
+                    "Event filter [{}] asks for the presence of a user who shows it to nobody",
+                    shown(&filter)
+                );
+                about_filter(FORBIDDEN, "SUB-403", message, filter)
+            }
+            Refusal::PickupNotShared { filter } => {
+                let message = format!(
+                    "Event filter [{}] asks for the calls of a user who lets nobody pick them up",
+                    shown(&filter)
+                );
+                about_filter(FORBIDDEN, "SUB-404", message, filter)
+            }
             Refusal::OnlyReminder => {
                 let message =
                     "The reminder is the only event filter; a subscription needs another one to remind of";
@@ -139,6 +175,7 @@ impl From<Refusal> for ApiError {
             Refusal::OwnerDisabled => {
                 Self::new(BAD, "OAU-236", "The owner's extension is disabled or frozen")
             }
+            Refusal::OwnerGone => Self::new(BAD, "OAU-232", "The owner's extension is not found"),
             Refusal::Store(error) => error.into(),
             Refusal::Internal => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "CMN-203", "Internal server error")

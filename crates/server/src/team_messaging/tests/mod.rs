@@ -24,7 +24,7 @@ use hookswitch_core::id::{AccountId, AppNo, ExtensionId};
 use hookswitch_core::vault::{KEY_BYTES, Vault};
 use hookswitch_store::directory::{
     Account, AccountStatus, Contact, Directory, Extension, ExtensionStatus, ExtensionType, Foundation,
-    NewAccount, NewApp, NewExtension, NewServiceToken, NewSession, TokenPair,
+    NewAccount, NewApp, NewExtension, NewServiceToken, NewSession, Sharing, TokenPair,
 };
 use hookswitch_store::sqlite::control::ControlDb;
 use hookswitch_store::sqlite::directory::SqliteDirectory;
@@ -359,6 +359,7 @@ fn extension(account: AccountId, number: u64, handles: &Handles) -> NewExtension
         },
         administrator: number == 101,
         permissions: vec!["TeamMessaging".into()],
+        sharing: Sharing::default(),
         created_at: handles.now(),
     };
     NewExtension { extension, password: None, direct_number: None }

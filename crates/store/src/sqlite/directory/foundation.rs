@@ -77,8 +77,9 @@ pub(super) fn insert_extension(db: &Connection, new: &NewExtension) -> Result<()
     let (id, account) = (signed(extension.id.0)?, signed(extension.account.0)?);
     db.prepare_cached(
         "INSERT INTO extensions (id, account, number, name, kind, status, first_name, last_name, email, \
-         business_phone, company, department, administrator, permissions, password, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+         business_phone, company, department, administrator, permissions, password, created_at, \
+         shares_presence, shares_call_pickup) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?
     .execute(params![
         id,
@@ -97,6 +98,8 @@ pub(super) fn insert_extension(db: &Connection, new: &NewExtension) -> Result<()
         json_list(&extension.permissions)?,
         new.password.as_ref().map(|password| &password.0),
         extension.created_at.0,
+        extension.sharing.presence,
+        extension.sharing.call_pickup,
     ])?;
     match &new.direct_number {
         Some(number) => insert_number(db, number, account, Some(id)),

@@ -23,7 +23,7 @@ use crate::StoreError;
 use crate::directory::{
     Account, Directory, Ended, Extension, ExtensionFilter, ExtensionPage, Foundation, JwtCredential,
     LoginName, LoginRecord, NewSession, OpenedSession, PageOf, Refresh, Refreshed, RegisteredApp, SigningKey,
-    TokenHash, TokenRecord,
+    TokenHash, TokenRecord, WatchedExtension,
 };
 
 /// The note by which a master key is recognised.
@@ -110,7 +110,7 @@ impl Directory for SqliteDirectory {
         &self,
         account: AccountId,
         ids: Vec<ExtensionId>,
-    ) -> Result<Vec<ExtensionId>, StoreError> {
+    ) -> Result<Vec<WatchedExtension>, StoreError> {
         self.db.read(move |db| people::existing_extensions(db, account, &ids)).await
     }
 

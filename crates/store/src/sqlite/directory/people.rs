@@ -8,20 +8,21 @@ use super::{from_json_list, json_list, sign_in, signed, unknown_name};
 use crate::StoreError;
 use crate::directory::{
     Account, AccountStatus, Contact, Extension, ExtensionFilter, ExtensionPage, ExtensionStatus,
-    ExtensionType, JwtCredential, LoginName, LoginRecord, PageOf, StoredPassword,
+    ExtensionType, JwtCredential, LoginName, LoginRecord, PageOf, Sharing, StoredPassword, WatchedExtension,
 };
 
 macro_rules! extension_columns {
     () => {
         "e.id, e.account, e.number, e.name, e.kind, e.status, e.first_name, e.last_name, e.email, \
-         e.business_phone, e.company, e.department, e.administrator, e.permissions, e.created_at"
+         e.business_phone, e.company, e.department, e.administrator, e.permissions, e.created_at, \
+         e.shares_presence, e.shares_call_pickup"
     };
 }
 
 pub(super) use extension_columns;
 
 /// How many columns that is.
-pub(super) const EXTENSION_COLUMNS: usize = 15;
+pub(super) const EXTENSION_COLUMNS: usize = 17;
 
 const EXTENSION: &str =
     concat!("SELECT ", extension_columns!(), " FROM extensions e WHERE e.account = ?1 AND e.id = ?2");
@@ -137,14 +138,20 @@ pub(super) fn existing_extensions(
     db: &Connection,
     account: AccountId,
     ids: &[ExtensionId],
-) -> Result<Vec<ExtensionId>, StoreError> {
+) -> Result<Vec<WatchedExtension>, StoreError> {
     let account = signed(account.0)?;
-    let mut select = db.prepare_cached("SELECT 1 FROM extensions WHERE account = ?1 AND id = ?2")?;
+    let mut select = db.prepare_cached(
+        "SELECT kind, shares_presence, shares_call_pickup FROM extensions WHERE account = ?1 AND id = ?2",
+    )?;
     let mut existing = Vec::with_capacity(ids.len());
     for id in ids {
         let Ok(number) = i64::try_from(id.0) else { continue };
-        if select.exists(params![account, number])? {
-            existing.push(*id);
+        let found = select.query_row(params![account, number], |row| {
+            let sharing = Sharing { presence: row.get(1)?, call_pickup: row.get(2)? };
+            Ok((row.get::<_, String>(0)?, sharing))
+        });
+        if let Some((kind, sharing)) = found.optional()? {
+            existing.push(WatchedExtension { id: *id, kind: extension_type(&kind)?, sharing });
         }
     }
     Ok(existing)
@@ -221,9 +228,9 @@ fn read_one_login(
 fn read_login(row: &Row<'_>) -> Result<LoginRecord, StoreError> {
     Ok(LoginRecord {
         extension: read_extension(row)?,
-        password: row.get::<_, Option<String>>(15)?.map(StoredPassword),
-        account_status: account_status(&row.get::<_, String>(16)?)?,
-        failures: sign_in::failures(row, 17)?,
+        password: row.get::<_, Option<String>>(EXTENSION_COLUMNS)?.map(StoredPassword),
+        account_status: account_status(&row.get::<_, String>(EXTENSION_COLUMNS + 1)?)?,
+        failures: sign_in::failures(row, EXTENSION_COLUMNS + 2)?,
     })
 }
 
@@ -234,7 +241,7 @@ pub(super) fn read_extension(row: &Row<'_>) -> Result<Extension, StoreError> {
         account: AccountId(row.get(1)?),
         number: row.get(2)?,
         name: row.get(3)?,
-        kind: ExtensionType::from_name(&kind).ok_or_else(|| unknown_name("extension type", &kind))?,
+        kind: extension_type(&kind)?,
         status: ExtensionStatus::from_name(&status)
             .ok_or_else(|| unknown_name("extension status", &status))?,
         contact: Contact {
@@ -248,7 +255,12 @@ pub(super) fn read_extension(row: &Row<'_>) -> Result<Extension, StoreError> {
         administrator: row.get(12)?,
         permissions: from_json_list(&row.get::<_, String>(13)?)?,
         created_at: WallTime(row.get(14)?),
+        sharing: Sharing { presence: row.get(15)?, call_pickup: row.get(16)? },
     })
+}
+
+fn extension_type(name: &str) -> Result<ExtensionType, StoreError> {
+    ExtensionType::from_name(name).ok_or_else(|| unknown_name("extension type", name))
 }
 
 pub(super) fn account_status(name: &str) -> Result<AccountStatus, StoreError> {

@@ -8,7 +8,7 @@ use hookswitch_testkit::folder::TempFolder;
 use super::*;
 use crate::directory::{
     AccountStatus, Contact, ExtensionStatus, ExtensionType, Grant, NewAccount, NewApp, NewExtension,
-    NewServiceToken, Session, StoredPassword, TokenPair,
+    NewServiceToken, Session, Sharing, StoredPassword, TokenPair,
 };
 
 pub(super) const NOON: WallTime = WallTime(1_767_700_000_000);
@@ -50,6 +50,7 @@ pub(super) fn user(account: AccountId, number: u64) -> NewExtension {
         contact,
         administrator: false,
         permissions: vec!["ReadPresence".into()],
+        sharing: Sharing::default(),
         created_at: NOON,
     };
     NewExtension { extension, password: Some(StoredPassword("words".into())), direct_number: None }
@@ -131,10 +132,9 @@ async fn an_extension_is_found_in_its_account_and_in_no_other() {
     assert_eq!(directory.extension(ACME, id).await.unwrap().unwrap().number, "101");
     assert_eq!(directory.extension(OTHER, id).await.unwrap(), None);
     let foreign = ExtensionId(2_002_101);
-    assert_eq!(
-        directory.existing_extensions(ACME, vec![id, foreign, ExtensionId(u64::MAX)]).await.unwrap(),
-        [id]
-    );
+    let existing =
+        directory.existing_extensions(ACME, vec![id, foreign, ExtensionId(u64::MAX)]).await.unwrap();
+    assert_eq!(existing.iter().map(|existing| existing.id).collect::<Vec<_>>(), [id]);
     assert_eq!(directory.account(AccountId(u64::MAX)).await.unwrap(), None);
     assert_eq!(directory.account_of_company(1008).await.unwrap(), Some(ACME));
 }

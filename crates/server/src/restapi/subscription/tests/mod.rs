@@ -23,7 +23,7 @@ use hookswitch_core::subscription::{Subscription, SubscriptionChanges};
 use hookswitch_core::vault::{KEY_BYTES, Vault};
 use hookswitch_store::directory::{
     Account, AccountStatus, Contact, Directory, Extension, ExtensionStatus, ExtensionType, Foundation,
-    NewAccount, NewApp, NewExtension, NewServiceToken, NewSession, TokenPair,
+    NewAccount, NewApp, NewExtension, NewServiceToken, NewSession, Sharing, TokenPair,
 };
 use hookswitch_store::log::Scope;
 use hookswitch_store::sqlite::control::ControlDb;
@@ -329,6 +329,7 @@ fn extension(
         contact: Contact::default(),
         administrator,
         permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
+        sharing: Sharing::default(),
         created_at: handles.now(),
     };
     NewExtension { extension, password: None, direct_number: None }

@@ -121,6 +121,8 @@ pub(super) fn of_extension(entry: &ExtensionEntry) -> Value {
         },
         "administrator": extension.administrator,
         "permissions": extension.permissions,
+        "allowSeeMyPresence": extension.sharing.presence,
+        "allowPickUpMyCalls": extension.sharing.call_pickup,
         "directNumber": entry.direct_number,
         "hasPassword": entry.has_password,
     })

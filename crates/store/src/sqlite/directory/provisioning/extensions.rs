@@ -173,7 +173,8 @@ fn update(db: &Connection, before: &ExtensionEntry, write: &ExtensionWrite) -> R
     let id = signed(extension.id.0)?;
     db.prepare_cached(
         "UPDATE extensions SET number = ?2, name = ?3, kind = ?4, status = ?5, first_name = ?6, last_name = ?7, \
-         email = ?8, business_phone = ?9, company = ?10, department = ?11, administrator = ?12, permissions = ?13 \
+         email = ?8, business_phone = ?9, company = ?10, department = ?11, administrator = ?12, permissions = ?13, \
+         shares_presence = ?14, shares_call_pickup = ?15 \
          WHERE id = ?1",
     )?
     .execute(params![
@@ -190,6 +191,8 @@ fn update(db: &Connection, before: &ExtensionEntry, write: &ExtensionWrite) -> R
         extension.contact.department,
         extension.administrator,
         json_list(&extension.permissions)?,
+        extension.sharing.presence,
+        extension.sharing.call_pickup,
     ])?;
     let password = match &write.password {
         NewPassword::Unchanged => None,

@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::SqliteTeamMessaging;
 use crate::directory::{
     Account, AccountStatus, Contact, Directory, Extension, ExtensionStatus, ExtensionType, Foundation,
-    NewAccount, NewExtension,
+    NewAccount, NewExtension, Sharing,
 };
 use crate::sqlite::control::ControlDb;
 use crate::sqlite::directory::SqliteDirectory;
@@ -165,6 +165,7 @@ fn extension(account: AccountId, number: u64) -> NewExtension {
         contact: Contact { email: format!("user{number}@{account}.example"), ..Contact::default() },
         administrator: false,
         permissions: Vec::new(),
+        sharing: Sharing::default(),
         created_at: NOON,
     };
     NewExtension { extension, password: None, direct_number: None }
