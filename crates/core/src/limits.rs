@@ -25,6 +25,9 @@ pub const FILTER_BYTES: usize = 2 * 1024;
 pub const FILTERS_PER_SUBSCRIPTION: usize = 20_000;
 pub const SUBSCRIPTIONS_PER_USER_AND_APP: usize = 30;
 pub const SESSIONS_PER_USER_AND_APP: usize = 100;
+/// The same two with the demo app of development mode, for tests that burst.
+pub const SUBSCRIPTIONS_PER_USER_AND_DEMO_APP: usize = 10_000;
+pub const SESSIONS_PER_USER_AND_DEMO_APP: usize = 10_000;
 /// Conference endpoints of one company.
 pub const CONFERENCE_ENDPOINTS_PER_COMPANY: usize = 100;
 /// Calls of one user with one app in sliding 60 seconds, where that is enforced.

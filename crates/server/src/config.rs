@@ -145,8 +145,8 @@ settings! {
         refresh_grace_unused: Duration = Duration::from_secs(3600);
         /// How long it still does after the first use of the new pair.
         refresh_grace_used: Duration = Duration::from_secs(10);
-        /// Sessions of one user with one app; a further login ends the oldest.
-        per_user_and_app: usize = limits::SESSIONS_PER_USER_AND_APP;
+        /// Sessions of one user with one app; a further login ends the oldest. Without it: 100, and 10 000 with the demo app of development mode.
+        per_user_and_app: Option<usize> = None;
         /// Rounds of PBKDF2-HMAC-SHA256 for new passwords.
         password_rounds: u32 = 600_000;
         /// How long the sign-in page knows a browser before it asks for the password again.
@@ -229,8 +229,8 @@ settings! {
         filter: Size = Size(limits::FILTER_BYTES);
         /// Event filters of one subscription.
         filters_per_subscription: usize = limits::FILTERS_PER_SUBSCRIPTION;
-        /// Subscriptions of one user with one app.
-        subscriptions_per_user_and_app: usize = limits::SUBSCRIPTIONS_PER_USER_AND_APP;
+        /// Subscriptions of one user with one app. Without it: 30, and 10 000 with the demo app of development mode.
+        subscriptions_per_user_and_app: Option<usize> = None;
         /// Conference endpoints of one company.
         conference_endpoints_per_company: usize = limits::CONFERENCE_ENDPOINTS_PER_COMPANY;
         /// Deliveries that may wait for one subscription; beyond, the oldest are exhausted.

@@ -7,6 +7,7 @@
 //! the account; `dev.env` is written from that. So a crash at any moment leaves either nothing or all of
 //! it, and a file that is gone comes back with the same values.
 
+mod allowance;
 mod environment;
 pub mod faults;
 mod faulty_transport;
@@ -27,6 +28,7 @@ use crate::oauth::jwt_bearer::SigningError;
 use crate::private_file;
 use crate::state::Front;
 
+pub use allowance::Allowance;
 pub use environment::Urls;
 pub use faulty_transport::FaultyTransport;
 pub use fixtures::FixtureError;
@@ -58,6 +60,9 @@ pub async fn prepare(front: &Front) -> Result<Demo, DevError> {
         Some(demo) => demo,
         None => found(front).await?,
     };
+    if let Some(app) = front.directory.app_by_client_id(&demo.client_id).await? {
+        front.demo_app.get_or_init(|| app.no);
+    }
     let path = front.settings.data.join(FILE);
     let urls = Urls::of(&front.base_url);
     off_thread(move || {

@@ -6,13 +6,14 @@
 
 use std::collections::HashSet;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRef;
 use bytes::Bytes;
 use hookswitch_core::catalogue::Catalogue;
 use hookswitch_core::clock::Handles;
-use hookswitch_core::id::AccountId;
+use hookswitch_core::id::{AccountId, AppNo};
+use hookswitch_core::limits;
 use hookswitch_core::vault::Vault;
 use hookswitch_engine::Engine;
 use hookswitch_store::StoreError;
@@ -27,8 +28,8 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::app_secrets::KeptSecrets;
 use crate::config::Settings;
-use crate::dev::MovingClock;
 use crate::dev::faults::Faults;
+use crate::dev::{Allowance, MovingClock};
 use crate::headers::rates::Rates;
 use crate::hookswitch::{Turns, Violations};
 use crate::metering::Metering;
@@ -116,6 +117,8 @@ pub struct FrontParts {
     pub(crate) identity: Option<IdentityProvider>,
     /// Asked for in development mode; none elsewhere.
     pub(crate) faults: Arc<Faults>,
+    /// In development mode, once it is there.
+    pub(crate) demo_app: OnceLock<AppNo>,
     /// Whose X-Forwarded-For is believed.
     pub(crate) proxies: Vec<Subnet>,
     known_accounts: RwLock<KnownAccounts>,
@@ -135,6 +138,7 @@ impl Front {
             rates: Rates::default(),
             identity: IdentityProvider::of(&settings.identity),
             faults: Arc::default(),
+            demo_app: OnceLock::new(),
             // Checked when the settings were read.
             proxies: settings.trusted_proxies.iter().filter_map(|subnet| subnet.parse().ok()).collect(),
             settings,
@@ -145,6 +149,26 @@ impl Front {
             hashing: Semaphore::new(HASHED_AT_ONCE),
             known_accounts: RwLock::default(),
         }))
+    }
+
+    /// Subscriptions of one user with one app.
+    pub(crate) fn subscriptions_allowed(&self) -> Allowance {
+        Allowance::new(
+            self.settings.limits.subscriptions_per_user_and_app,
+            limits::SUBSCRIPTIONS_PER_USER_AND_APP,
+            limits::SUBSCRIPTIONS_PER_USER_AND_DEMO_APP,
+            self.demo_app.get().copied(),
+        )
+    }
+
+    /// Sessions of one user with one app.
+    pub(crate) fn sessions_allowed(&self) -> Allowance {
+        Allowance::new(
+            self.settings.sessions.per_user_and_app,
+            limits::SESSIONS_PER_USER_AND_APP,
+            limits::SESSIONS_PER_USER_AND_DEMO_APP,
+            self.demo_app.get().copied(),
+        )
     }
 
     /// Whether there is such an account. Asked for every published event, so a yes is remembered;

@@ -28,7 +28,7 @@ pub(super) async fn grant(call: &Call<'_>) -> Result<TokenInfo, OAuthError> {
         token: hash_token(&access),
         created_at: now,
         expires_at: now.plus(lifetime),
-        keep: front.settings.sessions.per_user_and_app,
+        keep: front.sessions_allowed().with(call.app.no),
     };
     let opened = front.directory.open_app_session(session).await?;
     if !opened.ended.is_empty() {

@@ -173,7 +173,7 @@ impl Draft {
             endpoint_id: form.get("endpoint_id").map(str::to_owned),
             created_at: front.handles.now(),
             tokens: pair.hashes,
-            keep: front.settings.sessions.per_user_and_app,
+            keep: front.sessions_allowed().with(app.no),
         };
         Ok(Self { session, pair })
     }

@@ -178,7 +178,7 @@ impl Ground {
                 filters: settings.limits.filters_per_subscription,
                 filter_bytes: settings.limits.filter.0,
             },
-            subscriptions_per_user_and_app: settings.limits.subscriptions_per_user_and_app,
+            subscriptions_per_user_and_app: self.front.subscriptions_allowed(),
             put_semantics: settings.put_semantics,
             webhook_lifetimes: Lifetimes {
                 shortest: Lifetimes::WEBHOOK.shortest,

@@ -56,7 +56,7 @@ fn forms(catalogue: &Catalogue) -> Vec<(&Entry, FormNo)> {
 
 /// The account of the samples, with a user who may everything.
 async fn sampled() -> (World, String) {
-    let world = World::with(|settings| settings.limits.subscriptions_per_user_and_app = 10_000).await;
+    let world = World::start().await;
     world
         .found_others(|foundation| {
             let account = &mut foundation.accounts[0].account;

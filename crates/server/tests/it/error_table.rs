@@ -117,7 +117,7 @@ async fn every_code_of_the_contract_is_raised_by_a_call_or_excused_with_a_reason
     let mut world = World::with(|settings| {
         settings.limits.other_request = Size(4096);
         settings.limits.body_within = BODY_WITHIN;
-        settings.limits.subscriptions_per_user_and_app = 1;
+        settings.limits.subscriptions_per_user_and_app = Some(1);
         settings.sessions.failed_logins_free = 0;
     })
     .await;

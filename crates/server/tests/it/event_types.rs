@@ -41,7 +41,7 @@ fn query(entry: &Entry) -> String {
 
 #[tokio::test]
 async fn a_sample_of_every_event_type_reaches_its_own_filters_in_their_words_and_nobody_elses() {
-    let world = World::with(|settings| settings.limits.subscriptions_per_user_and_app = 1000).await;
+    let world = World::start().await;
     let receiver = ScriptedReceiver::start().await;
     let catalogue = Catalogue::built_in();
     let who = protagonist(&world);

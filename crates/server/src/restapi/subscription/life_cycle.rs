@@ -24,7 +24,7 @@ use super::filters::{self, Grant};
 use super::handshake::Handshakes;
 use super::refusal::Refusal;
 use super::request::{Bounds, CreateRequest, Delivery, UpdateRequest};
-use crate::dev::SeededIds;
+use crate::dev::{Allowance, SeededIds};
 use crate::principal::User;
 
 /// The app scope that webhook subscriptions need.
@@ -55,7 +55,7 @@ pub struct Parts {
     /// The base of every absolute URL that is handed out; filters may begin with it.
     pub base_url: String,
     pub bounds: Bounds,
-    pub subscriptions_per_user_and_app: usize,
+    pub subscriptions_per_user_and_app: Allowance,
     pub put_semantics: PutSemantics,
     pub webhook_lifetimes: Lifetimes,
     /// Where ids are to be the same on every machine; random otherwise.
@@ -105,7 +105,7 @@ impl Subscribing {
         let lifetime = parts.lifetimes(&target).grant(expires_in);
         let grant = self.grant(user, door, event_filters).await?;
         filters::check_reminders(&grant.granted, lifetime)?;
-        let limit = parts.subscriptions_per_user_and_app;
+        let limit = parts.subscriptions_per_user_and_app.with(user.app);
         if parts.store.count(owner(user), parts.handles.now()).await? >= limit {
             return Err(Refusal::TooManySubscriptions { limit });
         }

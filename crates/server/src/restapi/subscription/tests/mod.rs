@@ -41,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{Bounds, Handshakes, Parts, Subscribing};
 use crate::authenticate::hash_token;
 use crate::config::Settings;
+use crate::dev::Allowance;
 use crate::state::Front;
 use crate::{openapi, webinar};
 
@@ -176,7 +177,7 @@ impl World {
                 filters: settings.limits.filters_per_subscription,
                 filter_bytes: settings.limits.filter.0,
             },
-            subscriptions_per_user_and_app: LIMIT,
+            subscriptions_per_user_and_app: Allowance::of(LIMIT),
             put_semantics,
             webhook_lifetimes: Lifetimes::WEBHOOK,
             seeded_ids: None,
