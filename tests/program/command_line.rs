@@ -25,7 +25,6 @@ const TABLE: &[Row] = &[
     (&["deliveries"], 2, "HOOKSWITCH_ADMIN_TOKEN"),
     (&["deliveries", "--token", "t", "--url", "ftp://127.0.0.1"], 2, "ftp"),
     (&["publish"], 2, "HOOKSWITCH_PUBLISH_TOKEN"),
-    (&["events"], 2, "UUID"),
     (&["events", "--token", "t", "--url", "http://127.0.0.1:9", "x"], 1, "http://127.0.0.1:9"),
     (&["openapi", "--env", "missing.env"], 1, "missing.env"),
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hookswitch_server::clock::system_handles;
 use hookswitch_server::config::{Layers, Settings};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::{Logging, Serve};
 use crate::failure::Failure;
@@ -16,12 +16,13 @@ pub async fn run(options: &Serve, logging: &Logging) -> Result<(), Failure> {
     let settings = settings(options, logging)?;
     logging::start(&settings);
     let server = Running::start(settings, system_handles()).await?;
+    let mut signals = EndSignals::listen()?;
     output::line(&format!("hookswitch is ready on {}", server.url()))?;
-    first_signal().await?;
+    signals.next().await;
     tracing::info!("stopping: no new work is taken, attempts under way may end");
     tokio::select! {
         () = server.stop() => Ok(()),
-        _ = first_signal() => Err(Failure::Failed("ended at once by a second signal".to_owned())),
+        () = signals.next() => Err(Failure::Failed("ended at once by a second signal".to_owned())),
     }
 }
 
@@ -85,12 +86,6 @@ fn flags(options: &Serve) -> Vec<(String, String)> {
     if let Some(url) = &options.public_url {
         flag("public_url", url.clone());
     }
-    if let Some(seed) = options.seed {
-        flag("dev_seed", seed.to_string());
-    }
-    if let Some(fixtures) = &options.fixtures {
-        flag("dev_fixtures", fixtures.display().to_string());
-    }
     if options.dev {
         flag("dev", "true".to_owned());
     }
@@ -109,13 +104,23 @@ pub fn demo_settings(data: &Path, listen: SocketAddr) -> Result<Settings, Failur
     Settings::load(layers).map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// SIGTERM, or Ctrl-C.
-pub async fn first_signal() -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::io("signals"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("signals"))?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and Ctrl-C, heard from now on: before anybody is told that there is something to end.
+pub struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    pub fn listen() -> Result<Self, Failure> {
+        let terminate = signal(SignalKind::terminate()).map_err(Failure::io("signals"))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("signals"))?;
+        Ok(Self { terminate, interrupt })
     }
-    Ok(())
+
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

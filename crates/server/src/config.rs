@@ -304,6 +304,8 @@ settings! {
         /// Where commits run: `thread` (one of their own), `caller` (the I/O thread, which stands still
         /// for the sync and saves the hop) or `auto`: `caller` on one or two cores, else `thread`.
         commit_on: CommitOn = CommitOn::Auto;
+        /// With `commit_on = "caller"`: reads of the event log run there too. For tests that steer the clock.
+        read_on_caller: bool = false;
         /// A segment that has grown to this is followed by a new one.
         segment_size: Size = Size(256 * 1024 * 1024);
         /// So is one that is this old.

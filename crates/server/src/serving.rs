@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app_secrets::KeptSecrets;
-use crate::config::{CommitOn, Settings};
+use crate::config::{self, CommitOn, Settings};
 use crate::dev::{FaultyTransport, MovingClock, SeededIds};
 use crate::hookswitch::{Turns, Violations, operations};
 use crate::metering::Metering;
@@ -336,7 +336,7 @@ fn unusable(name: &'static str, why: &dyn std::fmt::Display) -> StartError {
 
 fn log_options(settings: &Settings) -> LogOptions {
     LogOptions {
-        writer: writer_mode(settings.store.commit_on),
+        writer: writer_mode(&settings.store),
         segment_bytes: u64::try_from(settings.store.segment_size.0).unwrap_or(u64::MAX),
         segment_age: settings.store.segment_age,
         idempotency_window: settings.delivery.idempotency_window,
@@ -345,12 +345,13 @@ fn log_options(settings: &Settings) -> LogOptions {
 }
 
 /// Where there is no core to spare, a thread for commits only adds a hop to each.
-fn writer_mode(commit_on: CommitOn) -> WriterMode {
+fn writer_mode(store: &config::Store) -> WriterMode {
     const NONE_TO_SPARE: usize = 2;
     let few_cores = || std::thread::available_parallelism().is_ok_and(|cores| cores.get() <= NONE_TO_SPARE);
-    match commit_on {
-        CommitOn::Caller => WriterMode::Inline,
-        CommitOn::Auto if few_cores() => WriterMode::Inline,
+    match store.commit_on {
+        CommitOn::Caller if store.read_on_caller => WriterMode::Inline,
+        CommitOn::Caller => WriterMode::Caller,
+        CommitOn::Auto if few_cores() => WriterMode::Caller,
         CommitOn::Auto | CommitOn::Thread => WriterMode::Threaded,
     }
 }

@@ -82,11 +82,11 @@ impl Show {
     }
 
     async fn until_interrupted(&mut self) -> Result<(), Failure> {
+        let mut signals = serve::EndSignals::listen()?;
         output::line("Ctrl-C ends it")?;
-        let mut interrupted = Box::pin(serve::first_signal());
         loop {
             tokio::select! {
-                signal = &mut interrupted => return signal,
+                () = signals.next() => return Ok(()),
                 played = self.perform() => played?,
             }
         }

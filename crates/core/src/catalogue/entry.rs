@@ -61,6 +61,8 @@ pub struct Form {
     pub scope: Scope,
     /// The user needs one of these; none needed if empty.
     pub permissions: Vec<String>,
+    /// What of a user it shows that only they and administrators may hear of.
+    pub private: Option<Private>,
     /// In path order.
     pub(crate) variables: Vec<FormVariable>,
     /// What every filter of this form asks for, whatever its query.
@@ -106,6 +108,17 @@ pub enum Scope {
     Conference,
     /// Made by the server itself when a subscription is about to expire.
     Reminder,
+}
+
+/// What of a user concerns nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Private {
+    Messages,
+    Favorites,
+    MissedCalls,
+    IncomingCalls,
+    PresenceLines,
 }
 
 /// What becomes of a published body that breaks the schema (D14).

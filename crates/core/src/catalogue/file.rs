@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A form may have a `where`: places with the value that must stand there, for a path that is meant for a
-//! part of the events only. Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
+//! part of the events only; and `private`, for what of another extension only administrators may hear of. Required are `name`, `summary`, `forms`, `class`, `schema` and `sample`; a sample must fit its schema.
 //! Places are described in `place`, schemas in `crate::schema`. A schema may refer to the file's
 //! `$defs`; what stands beside `$ref` is merged into the definition (properties and required members
 //! are united). The order of shaping parameters must not change while deliveries wait: stored
@@ -31,7 +31,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::catalogue::entry::{Entry, OnViolation, Parameter, ParameterKind, Refine, Scope, Variable};
+use crate::catalogue::entry::{
+    Entry, OnViolation, Parameter, ParameterKind, Private, Refine, Scope, Variable,
+};
 use crate::catalogue::fields::{CatalogueError, Fields};
 use crate::catalogue::parameters;
 use crate::catalogue::paths::{Part, parse_pattern};
@@ -52,6 +54,8 @@ pub(crate) struct WrittenForm {
     pub(crate) scope: Scope,
     #[serde(default)]
     pub(crate) permissions: Vec<String>,
+    #[serde(default)]
+    pub(crate) private: Option<Private>,
     /// Places with the value that must stand there: this path is for such events only.
     #[serde(default, rename = "where")]
     pub(crate) restrictions: BTreeMap<String, String>,

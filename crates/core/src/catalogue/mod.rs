@@ -25,8 +25,8 @@ use smallvec::SmallVec;
 
 pub(crate) use entry::FormVariable;
 pub use entry::{
-    Entry, EntryNo, Form, FormNo, OnViolation, Parameter, ParameterKind, Refine, Scope, Shape, Variable,
-    WhenAbsent,
+    Entry, EntryNo, Form, FormNo, OnViolation, Parameter, ParameterKind, Private, Refine, Scope, Shape,
+    Variable, WhenAbsent,
 };
 pub use fields::CatalogueError;
 pub use place::{Place, Pointer};
@@ -95,6 +95,7 @@ impl Catalogue {
             pattern: EVERY_CONFERENCE_EVENT.to_owned(),
             scope: Scope::Conference,
             permissions: Vec::new(),
+            private: None,
             variables: Vec::new(),
             conditions: Vec::new(),
         };
@@ -257,6 +258,7 @@ fn numbered(form: file::WrittenForm, entry: EntryNo, of_entry: &Entry) -> Form {
         pattern: form.pattern,
         scope: form.scope,
         permissions: form.permissions,
+        private: form.private,
         conditions: form.conditions,
     }
 }

@@ -77,11 +77,7 @@ const NOT_REACHABLE: &[(&str, &str)] = &[
     ("SUB-507", "an expired subscription is not found: CMN-102"),
     ("SUB-509", "there is no look-up by address"),
     ("SUB-511", "APNS is not offered"),
-    ("SUB-518", "favourites are no event of the catalogue that other extensions have"),
-    ("SUB-527", "missed calls of another extension are told by the permission that is lacking: CMN-408"),
     ("SUB-528", "APNS is not offered"),
-    ("SUB-530", "as SUB-527, for incoming calls"),
-    ("SUB-531", "as SUB-527, for presence of lines"),
 ];
 
 /// Codes that have a story of their own.
@@ -354,6 +350,16 @@ async fn subscriptions(world: &World, table: &mut Table) {
     let reminder = "/restapi/v1.0/subscription/~?threshold=60&interval=15";
     let never = "/restapi/v1.0/subscription/~?threshold=0&interval=0";
     table.row("SUB-405", 403, &ask(&colleague, &[&another]).await);
+    for (code, private) in [
+        ("SUB-518", "favorite"),
+        ("SUB-518", "favorite/presence"),
+        ("SUB-527", "missed-calls"),
+        ("SUB-530", "incoming-call-pickup"),
+        ("SUB-531", "presence/line"),
+        ("SUB-531", "presence/line/presence"),
+    ] {
+        table.row(code, 403, &ask(&colleague, &[&world.extension_path(private)]).await);
+    }
     table.row("SUB-406", 403, &ask(&colleague, &[foreign]).await);
     table.row("SUB-508", 400, &ask(&colleague, &["/restapi/v1.0/no/such/event"]).await);
     table.row("SUB-515", 400, &ask(&colleague, &[reminder]).await);

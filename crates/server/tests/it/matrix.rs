@@ -58,7 +58,12 @@ fn classify(method: &Method, path: &str) -> Option<Class> {
     let below = |tree: &str| path == tree || path.starts_with(&format!("{tree}/"));
     let read = *method == Method::GET;
     Some(match path {
-        "/restapi" | "/restapi/v1.0" | "/healthz" | "/readyz" | "/restapi/oauth/authorize" => Class::Open,
+        "/restapi"
+        | "/restapi/v1.0"
+        | "/asyncapi.json"
+        | "/healthz"
+        | "/readyz"
+        | "/restapi/oauth/authorize" => Class::Open,
         "/restapi/oauth/token" | "/restapi/oauth/revoke" => Class::Client,
         "/restapi/oauth/wstoken" => Class::User,
         "/metrics" => Class::Admin,

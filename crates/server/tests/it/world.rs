@@ -41,6 +41,7 @@ impl World {
         settings.sessions.password_rounds = 1;
         // On the caller's thread, so that whatever a moved clock sets off has happened when polls end.
         settings.store.commit_on = CommitOn::Caller;
+        settings.store.read_on_caller = true;
         change(&mut settings);
         let server = Self::serve(&settings, &handles).await;
         let env = read_dev_env(&folder.path().join("dev.env"));

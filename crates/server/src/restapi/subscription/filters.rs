@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use hookswitch_core::catalogue::{Catalogue, Form, Scope};
+use hookswitch_core::catalogue::{Catalogue, Form, Private, Scope};
 use hookswitch_core::filter::{BadFilter, Caller, FilterError, ParsedFilter};
 use hookswitch_core::id::ExtensionId;
 use hookswitch_core::retry::EventClass;
@@ -84,7 +84,7 @@ pub(super) fn grant(
     for filter in filters {
         let form = catalogue.form(filter.form());
         check_app_scope(catalogue, &filter, user)?;
-        check_messages(catalogue, &filter, form, user)?;
+        check_private(catalogue, &filter, form, user)?;
         if holds_permission(form, user) {
             grant.granted.push(filter);
             continue;
@@ -131,18 +131,22 @@ fn check_app_scope(catalogue: &Catalogue, filter: &ParsedFilter, user: &User) ->
     }
 }
 
-fn check_messages(
+/// Messages are private whatever their path says.
+fn check_private(
     catalogue: &Catalogue,
     filter: &ParsedFilter,
     form: &Form,
     user: &User,
 ) -> Result<(), Refusal> {
     let is_of_another = filter.extension().is_some_and(|extension| extension != user.extension);
-    let is_message = filter.entry().is_some_and(|entry| catalogue.entry(entry).class == EventClass::Message);
-    if is_of_another && is_message && form.scope == Scope::Extension && !user.administrator {
-        return Err(Refusal::MessagesOfAnother { filter: filter.text().to_owned() });
+    if !is_of_another || user.administrator || form.scope != Scope::Extension {
+        return Ok(());
     }
-    Ok(())
+    let is_message = filter.entry().is_some_and(|entry| catalogue.entry(entry).class == EventClass::Message);
+    match form.private.or(is_message.then_some(Private::Messages)) {
+        Some(what) => Err(Refusal::PrivateToAnother { what, filter: filter.text().to_owned() }),
+        None => Ok(()),
+    }
 }
 
 fn holds_permission(form: &Form, user: &User) -> bool {

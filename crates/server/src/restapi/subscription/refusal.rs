@@ -1,6 +1,7 @@
 //! Why a call about subscriptions is refused, and the answer that says so: the codes of contract.md §3.8.
 
 use axum::http::StatusCode;
+use hookswitch_core::catalogue::Private;
 use hookswitch_core::reminder::OutOfBounds;
 use hookswitch_store::StoreError;
 use hookswitch_transport::webhook::address::AddressError;
@@ -32,8 +33,9 @@ pub enum Refusal {
     ForeignAccount {
         filter: String,
     },
-    /// Messages of another extension, for a user who is no administrator.
-    MessagesOfAnother {
+    /// What another extension keeps to itself, for a user who is no administrator.
+    PrivateToAnother {
+        what: Private,
         filter: String,
     },
     OnlyReminder,
@@ -94,12 +96,13 @@ impl From<Refusal> for ApiError {
                 let message = format!("Event filter [{}] names an account that is not yours", shown(&filter));
                 about_filter(FORBIDDEN, "SUB-406", message, filter)
             }
-            Refusal::MessagesOfAnother { filter } => {
+            Refusal::PrivateToAnother { what, filter } => {
+                let (code, words) = private(what);
                 let message = format!(
-                    "Event filter [{}] asks for messages of another extension, which only an administrator may",
+                    "Event filter [{}] asks for {words} of another extension, which only an administrator may",
                     shown(&filter)
                 );
-                about_filter(FORBIDDEN, "SUB-405", message, filter)
+                about_filter(FORBIDDEN, code, message, filter)
             }
             Refusal::OnlyReminder => {
                 let message =
@@ -148,6 +151,16 @@ const ADDRESS: &str = "deliveryMode.address";
 
 fn about_filter(status: StatusCode, code: &'static str, message: String, filter: String) -> ApiError {
     ApiError::new(status, code, message).with("parameterName", "eventFilters").with("parameterValue", filter)
+}
+
+fn private(what: Private) -> (&'static str, &'static str) {
+    match what {
+        Private::Messages => ("SUB-405", "messages"),
+        Private::Favorites => ("SUB-518", "favourites"),
+        Private::MissedCalls => ("SUB-527", "missed calls"),
+        Private::IncomingCalls => ("SUB-530", "incoming calls"),
+        Private::PresenceLines => ("SUB-531", "presence lines"),
+    }
 }
 
 /// The message names them all, or the first of very many; `errors` says of each what is wrong.

@@ -86,7 +86,7 @@ impl SqliteLog {
         T: Send + 'static,
         W: FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     {
-        if self.worker.is_inline() {
+        if self.shared.options.writer == WriterMode::Inline {
             return work(&self.shared);
         }
         let shared = Arc::clone(&self.shared);

@@ -12,8 +12,10 @@ pub enum WriterMode {
     /// On a thread of its own: one message there and one back for each commit. Reads go to the blocking
     /// pool of the runtime.
     Threaded,
-    /// In the poll of the caller, which stands still for the sync; reads too. For tests and simulation,
-    /// and for machines where the hop costs more than the wait.
+    /// In the poll of the caller, which stands still for the sync: for machines where the hop costs more
+    /// than the wait. Reads go to the blocking pool all the same; they may take long.
+    Caller,
+    /// As `Caller`, and reads too: for tests and simulation.
     Inline,
 }
 

@@ -15,7 +15,7 @@ const QUEUE: usize = 64;
 type Order = Box<dyn FnOnce(&mut Writer) + Send>;
 
 pub(super) enum Worker {
-    Inline(Box<Mutex<Writer>>),
+    OnCaller(Box<Mutex<Writer>>),
     Threaded {
         /// `None` once closing has begun.
         orders: Option<mpsc::Sender<Order>>,
@@ -25,8 +25,8 @@ pub(super) enum Worker {
 
 impl Worker {
     pub(super) fn start(mut writer: Writer, mode: WriterMode) -> Result<Self, StoreError> {
-        if mode == WriterMode::Inline {
-            return Ok(Self::Inline(Box::new(Mutex::new(writer))));
+        if mode != WriterMode::Threaded {
+            return Ok(Self::OnCaller(Box::new(Mutex::new(writer))));
         }
         let (orders, mut queue) = mpsc::channel::<Order>(QUEUE);
         let run = move || {
@@ -39,10 +39,6 @@ impl Worker {
         Ok(Self::Threaded { orders: Some(orders), thread: Some(thread) })
     }
 
-    pub(super) fn is_inline(&self) -> bool {
-        matches!(self, Self::Inline(_))
-    }
-
     /// Runs `work` with the writer. On the thread it is done even if the caller stops waiting.
     pub(super) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
     where
@@ -50,7 +46,7 @@ impl Worker {
         W: FnOnce(&mut Writer) -> T + Send + 'static,
     {
         let orders = match self {
-            Self::Inline(writer) => return Ok(work(&mut writer.lock())),
+            Self::OnCaller(writer) => return Ok(work(&mut writer.lock())),
             Self::Threaded { orders, .. } => orders.as_ref().ok_or_else(closed)?,
         };
         let (reply, answer) = oneshot::channel();

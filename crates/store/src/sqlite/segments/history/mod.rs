@@ -56,8 +56,8 @@ struct Page<'q> {
     budget: usize,
 }
 
-/// Events and rows that one page looks at, about: a few hundredths of a second.
-const LOOKED_AT: usize = 10_000;
+/// Events and rows that one page looks at, about: a hundredth of a second.
+const LOOKED_AT: usize = 4_000;
 
 impl<'q> Page<'q> {
     fn new(query: &'q HistoryQuery) -> Self {
