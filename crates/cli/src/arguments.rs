@@ -14,7 +14,7 @@ const SERVER: &str = "Which server, and who asks";
 
 /// A self-hosted event-notification server for communications platforms.
 #[derive(Debug, Parser)]
-#[command(name = "hookswitch", version, disable_help_subcommand = true)]
+#[command(name = "hookswitch", version, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub logging: Logging,
@@ -312,6 +312,29 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    /// The command and those below it, each with its name as it is typed.
+    fn all(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        let path = format!("{path} {}", command.get_name()).trim().to_owned();
+        let mut found = vec![(path.clone(), command.clone())];
+        found.extend(command.get_subcommands().flat_map(|below| all(below, &path)));
+        found
+    }
+
+    #[test]
+    fn every_command_and_argument_is_explained_in_lines_of_a_hundred_columns() {
+        let mut program = Arguments::command();
+        program.build();
+        for (path, mut command) in all(&program, "") {
+            assert!(command.get_about().is_some(), "{path} is not explained");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path}: {} is not explained", argument.get_id());
+            }
+            let help = command.render_help().to_string();
+            let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 100).collect();
+            assert!(wide.is_empty(), "{path} --help: {wide:#?}");
+        }
     }
 
     #[test]

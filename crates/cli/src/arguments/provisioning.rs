@@ -33,7 +33,10 @@ pub enum AccountAction {
     /// Lists accounts.
     List,
     /// Shows one.
-    Show { id: String },
+    Show {
+        /// The account's id.
+        id: String,
+    },
     /// Makes one.
     Create {
         /// Its id; drawn if absent.
@@ -44,19 +47,24 @@ pub enum AccountAction {
     },
     /// Changes what is named.
     Update {
+        /// The account's id.
         id: String,
         #[command(flatten)]
         members: AccountMembers,
     },
     /// Removes one with all that it has.
-    Delete { id: String },
+    Delete {
+        /// The account's id.
+        id: String,
+    },
 }
 
 #[derive(Args, Debug)]
 pub struct AccountMembers {
+    /// The company's name.
     #[arg(long)]
     pub name: Option<String>,
-    /// As in +16505551234.
+    /// The number that its users log in with, as in +16505551234.
     #[arg(long, value_name = "NUMBER")]
     pub main_number: Option<String>,
     /// Initial, Unconfirmed, Confirmed or Disabled.
@@ -68,11 +76,14 @@ pub struct AccountMembers {
     /// The extension that is meant when one logs in with the main number alone.
     #[arg(long, value_name = "ID")]
     pub operator: Option<String>,
-    /// Quotas; giving one sets all three, those not given to what the server's settings say.
+    /// Quota of published events. Giving one quota sets all three, those not given to what the server's
+    /// settings say.
     #[arg(long, value_name = "COUNT")]
     pub events_per_day: Option<u64>,
+    /// Quota of deliveries.
     #[arg(long, value_name = "COUNT")]
     pub deliveries_per_day: Option<u64>,
+    /// Quota of the bytes of event bodies.
     #[arg(long, value_name = "BYTES")]
     pub bytes_per_day: Option<u64>,
 }
@@ -88,11 +99,20 @@ pub struct Extension {
 #[derive(Debug, Subcommand)]
 pub enum ExtensionAction {
     /// Lists the extensions of an account.
-    List { account: String },
+    List {
+        /// The account's id.
+        account: String,
+    },
     /// Shows one.
-    Show { account: String, id: String },
+    Show {
+        /// The account's id.
+        account: String,
+        /// The extension's id.
+        id: String,
+    },
     /// Makes one, such as a user.
     Create {
+        /// The account's id.
         account: String,
         /// Its id; drawn if absent.
         #[arg(long)]
@@ -102,17 +122,26 @@ pub enum ExtensionAction {
     },
     /// Changes what is named.
     Update {
+        /// The account's id.
         account: String,
+        /// The extension's id.
         id: String,
         #[command(flatten)]
         members: ExtensionMembers,
     },
     /// Removes one with its sessions and subscriptions.
-    Delete { account: String, id: String },
+    Delete {
+        /// The account's id.
+        account: String,
+        /// The extension's id.
+        id: String,
+    },
     /// Makes and changes many, one JSON object a line, from a file or standard input; all or, if one line
     /// is wrong, none.
     Import {
+        /// The account's id.
         account: String,
+        /// The file; standard input if absent.
         file: Option<PathBuf>,
         /// Removes the extensions that no line names.
         #[arg(long)]
@@ -123,7 +152,9 @@ pub enum ExtensionAction {
     },
     /// Makes a JWT with which a user logs in; it is printed once.
     Credential {
+        /// The account's id.
         account: String,
+        /// The extension's id.
         id: String,
         /// The app that it is for; absent: every app.
         #[arg(long, value_name = "ID")]
@@ -139,12 +170,16 @@ pub struct ExtensionMembers {
     /// The extension number; needed for a new one.
     #[arg(long)]
     pub number: Option<String>,
+    /// How it is shown; first and last name together if absent.
     #[arg(long)]
     pub name: Option<String>,
+    /// The user's first name.
     #[arg(long)]
     pub first_name: Option<String>,
+    /// The user's last name.
     #[arg(long)]
     pub last_name: Option<String>,
+    /// The user's address; it can be logged in with.
     #[arg(long)]
     pub email: Option<String>,
     /// User, Department, IvrMenu, …
@@ -186,7 +221,10 @@ pub enum AppAction {
     /// Lists apps.
     List,
     /// Shows one.
-    Show { id: String },
+    Show {
+        /// The app's id.
+        id: String,
+    },
     /// Registers one; its secrets are printed once.
     Create {
         /// Drawn if absent.
@@ -200,20 +238,24 @@ pub enum AppAction {
     },
     /// Changes what is named.
     Update {
+        /// The app's id.
         id: String,
         #[command(flatten)]
         members: AppMembers,
     },
     /// Removes one with its sessions and subscriptions.
-    Delete { id: String },
+    Delete {
+        /// The app's id.
+        id: String,
+    },
 }
 
 #[derive(Args, Debug)]
 pub struct AppMembers {
-    /// Needed for a new one.
+    /// What people are shown who sign in; needed for a new one.
     #[arg(long)]
     pub name: Option<String>,
-    /// May be repeated; all if absent.
+    /// What it may, as in ReadMessages; may be repeated; all if absent.
     #[arg(long = "scope", value_name = "NAME")]
     pub scopes: Vec<String>,
     /// Password, JwtBearer, AuthorizationCode, RefreshToken, ClientCredentials; may be repeated; all that
@@ -238,7 +280,10 @@ pub enum TokenAction {
     /// Lists tokens of operators and publishers.
     List,
     /// Shows one.
-    Show { id: String },
+    Show {
+        /// The token's id, as the list shows it.
+        id: String,
+    },
     /// Makes one; it is printed once.
     Create {
         /// For operators: everything, all accounts.
@@ -256,12 +301,17 @@ pub enum TokenAction {
     },
     /// Gives one another name.
     Update {
+        /// The token's id, as the list shows it.
         id: String,
+        /// The new name.
         #[arg(long)]
         name: String,
     },
     /// Withdraws one at once.
-    Delete { id: String },
+    Delete {
+        /// The token's id, as the list shows it.
+        id: String,
+    },
 }
 
 #[derive(Args, Debug)]
