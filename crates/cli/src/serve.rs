@@ -92,6 +92,12 @@ fn flags(options: &Serve) -> Vec<(String, String)> {
     if options.dev_remote {
         flag("dev_remote", "true".to_owned());
     }
+    if let Some(seed) = options.seed {
+        flag("dev_seed", seed.to_string());
+    }
+    if let Some(fixtures) = &options.fixtures {
+        flag("dev_fixtures", fixtures.display().to_string());
+    }
     flags
 }
 
