@@ -43,7 +43,7 @@ pub enum HandshakeFailure {
     Unfinished { limit: Duration },
     #[error("the webhook answered the handshake with {}, not 200{redirect}", status_words(*status))]
     Status { status: StatusCode, redirect: String },
-    #[error("the webhook's certificate was not accepted: {0}")]
+    #[error("TLS with the webhook failed: {0}")]
     Certificate(String),
     #[error("the webhook answered the handshake with another Validation-Token: {got}")]
     OtherToken { got: String },

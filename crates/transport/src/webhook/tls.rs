@@ -16,7 +16,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
 };
 
 /// Sessions remembered for resumption, over all receivers.
@@ -96,7 +97,7 @@ enum Untrusted {
     #[error("the certificate is self-signed")]
     SelfSigned,
     #[error(
-        "the certificate came without the one of its issuer: an intermediate certificate is missing, or the issuer is not trusted"
+        "the certificate chain is incomplete: an intermediate certificate is missing, or the issuer is not trusted"
     )]
     Alone,
     #[error("the certificate's chain ends at an authority that is not trusted")]
@@ -173,6 +174,9 @@ pub(crate) fn words(error: &rustls::Error) -> String {
         E::InvalidMessage(_) => "the receiver does not speak TLS there".to_owned(),
         E::PeerIncompatible(why) => {
             format!("no common ground with the receiver (TLS 1.2 or newer is needed): {why:?}")
+        }
+        E::AlertReceived(AlertDescription::ProtocolVersion) => {
+            "the receiver does not offer TLS 1.2 or newer".to_owned()
         }
         E::AlertReceived(alert) => format!("the receiver refused with the alert {alert:?}"),
         other => other.to_string(),

@@ -159,8 +159,7 @@ async fn a_missing_intermediate_is_refused_and_says_so() {
     let words = refused(&trusting(&root), incomplete).await;
     assert_eq!(
         words,
-        "the certificate came without the one of its issuer: an intermediate certificate is missing, or the issuer is \
-         not trusted"
+        "the certificate chain is incomplete: an intermediate certificate is missing, or the issuer is not trusted"
     );
 }
 
@@ -201,6 +200,24 @@ async fn a_receiver_without_tls_is_said_so() {
     .await;
     let report = Bench::dev().send(&format!("https://127.0.0.1:{}/", plain.port())).await;
     assert_eq!(failure(&report), (AGAIN, FailureClass::Tls, "TLS: the receiver does not speak TLS there"));
+}
+
+#[tokio::test]
+async fn a_receiver_with_old_versions_of_tls_only_is_said_so() {
+    // A fatal alert, `protocol_version`: what such a receiver answers.
+    const ALERT: [u8; 7] = [0x15, 3, 2, 0, 2, 2, 70];
+    let old = RawReceiver::start(|_, mut stream| async move {
+        stream.write_all(&ALERT).await.ok();
+        read_request(&mut stream).await;
+    })
+    .await;
+    let (bench, url) = (Bench::dev(), format!("https://127.0.0.1:{}/", old.port()));
+    let report = bench.send(&url).await;
+    let words = "TLS: the receiver does not offer TLS 1.2 or newer";
+    assert_eq!(failure(&report), (AGAIN, FailureClass::Tls, words));
+    let failure = bench.webhook.handshake(&bench.webhook.check(&url, None).unwrap(), None).await.unwrap_err();
+    let words = "TLS with the webhook failed: the receiver does not offer TLS 1.2 or newer";
+    assert_eq!((failure.code(), failure.to_string().as_str()), ("SUB-524", words));
 }
 
 #[tokio::test]
